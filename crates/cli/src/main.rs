@@ -1,0 +1,2 @@
+//! The tidb-connect program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Connecting a Rust program to TiDB: configuration, errors, pool policy and the `PlayerStore` example, for any driver

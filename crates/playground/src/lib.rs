@@ -1,0 +1,1 @@
+//! Starts a throw-away TiDB (or MariaDB, MySQL) server on loopback

@@ -1,0 +1,1 @@
+//! TiDB through the sqlx driver: tuned options, a pool, and a PlayerStore

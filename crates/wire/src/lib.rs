@@ -1,0 +1,1 @@
+//! A protocol-aware MySQL proxy that counts round trips, for tests and comparisons
