@@ -1,0 +1,2 @@
+//! blocking-mysql
+fn main() {}

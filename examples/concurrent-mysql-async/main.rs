@@ -1,0 +1,2 @@
+//! concurrent-mysql-async
+fn main() {}

@@ -1,0 +1,2 @@
+//! own-table-sqlx
+fn main() {}
