@@ -1,0 +1,464 @@
+//! One error for every driver: what happened, what it means for the data, and the cause below.
+
+use std::{borrow::Cow, error::Error as StdError, fmt, io};
+
+use crate::{Outcome, Phase, classify};
+
+/// The result of everything in this workspace that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Any error, boxed: what a driver, a library or the operating system reported.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// A failure, described the same way whichever driver met it.
+///
+/// [`kind`](Self::kind) says what happened and [`outcome`](Self::outcome) what holds for the data; both can be matched
+/// without naming a driver. `Display` is one sentence for a person, the same in every driver for the same situation,
+/// and never repeats the cause, which is the driver's own error: [`source`](StdError::source).
+///
+/// ```
+/// use tidb_connect_core::{Error, ErrorKind, Outcome};
+///
+/// fn worth_another_try(error: &Error) -> bool {
+///     error.outcome() == Outcome::Retryable && error.kind() != ErrorKind::PoolExhausted
+/// }
+/// assert!(worth_another_try(&Error::new(ErrorKind::Conflict, "another transaction changed the same rows")));
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    outcome: Outcome,
+    message: Cow<'static, str>,
+    driver: Option<&'static str>,
+    operation: Option<&'static str>,
+    server: Option<ServerError>,
+    source: Option<BoxError>,
+}
+
+/// What happened, in words that no driver owns.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// A setting is missing, malformed or contradicts another.
+    Config,
+    /// No server could be reached: refused, no such host, no route.
+    Unreachable,
+    /// TLS could not be agreed on: certificate, host name, or one side insists and the other has none.
+    Tls,
+    /// User name or password refused.
+    AccessDenied,
+    /// The configured database does not exist.
+    UnknownDatabase,
+    /// The server accepts no further connection.
+    TooManyConnections,
+    /// No answer within the connect or the operation time-out.
+    TimedOut,
+    /// The peer does not speak the MySQL protocol, or lost step.
+    Protocol,
+    /// Every connection of the pool stayed in use for as long as the acquire limit.
+    PoolExhausted,
+    /// The pool or store has been closed.
+    Closed,
+    /// The connection broke while in use.
+    ConnectionLost,
+    /// Another transaction changed or locked the same rows.
+    Conflict,
+    /// The server or its storage is busy, starting or shutting down.
+    Unavailable,
+    /// A quota or size limit: memory, transaction, statement, usage.
+    LimitExceeded,
+    /// The user lacks a privilege for the statement.
+    PermissionDenied,
+    /// The table to be created is there already.
+    TableExists,
+    /// The table is not there.
+    TableMissing,
+    /// No row has this id.
+    NotFound,
+    /// A row with the same unique value is there already.
+    AlreadyExists,
+    /// A value does not fit its column.
+    OutOfRange,
+    /// A column that must hold a value holds NULL.
+    UnexpectedNull,
+    /// A value from the server cannot be read as the type it should have.
+    Decode,
+    /// An argument breaks the contract; nothing was sent.
+    InvalidInput,
+    /// A trade was refused: the buyer has too few coins.
+    InsufficientCoins,
+    /// A trade was refused: the seller has too few goods.
+    InsufficientGoods,
+    /// Any other error that the server reported; see [`Error::server`].
+    Database,
+    /// Any other error inside the driver.
+    Driver,
+}
+
+/// An error packet as the server sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerError {
+    /// The server's error number, such as 1062.
+    pub code: u16,
+    /// The five characters of SQLSTATE, such as `23000`; empty when the driver gives none.
+    pub sqlstate: String,
+    /// The server's text.
+    pub message: String,
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.code, self.sqlstate, self.message)
+    }
+}
+
+/// What a driver's error says, in words that the three have in common: all that a driver crate has to recognise.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The server sent an error packet.
+    Server(ServerError),
+    /// Nobody listens on the port.
+    Refused,
+    /// The host name has no address.
+    NoSuchHost,
+    /// The network does not lead to the host.
+    NoRoute,
+    /// No answer in time.
+    TimedOut,
+    /// The connection was closed or reset.
+    Lost,
+    /// A TLS failure.
+    Tls(TlsFault),
+    /// The peer's bytes are not the MySQL protocol.
+    Protocol,
+    /// The statement is larger than the driver or the protocol allows; it was not sent.
+    TooLarge,
+    /// Anything else on the driver's side.
+    Driver,
+}
+
+/// Why TLS failed.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsFault {
+    /// The certificate is signed by an authority that is not trusted.
+    UnknownAuthority,
+    /// The certificate is for another host name.
+    WrongName,
+    /// The certificate is past its end, or not valid yet.
+    Expired,
+    /// The server offers no TLS.
+    NotOffered,
+    /// Anything else.
+    Other,
+}
+
+impl Fault {
+    /// Recognises what the standard library or rustls reported, anywhere in the chain of `error`.
+    #[must_use]
+    pub fn of(error: &(dyn StdError + 'static)) -> Self {
+        let mut next = Some(error);
+        let mut fault = Self::Driver;
+        while let Some(error) = next {
+            if let Some(error) = error.downcast_ref::<rustls::Error>() {
+                return Self::Tls(tls_fault(error));
+            }
+            if let Some(error) = error.downcast_ref::<io::Error>() {
+                fault = io_fault(error);
+                // `io::Error::source` skips the error it wraps, which is where rustls stands.
+                next = error.get_ref().map(|inner| inner as &(dyn StdError + 'static));
+            } else {
+                next = error.source();
+            }
+        }
+        fault
+    }
+
+    /// What this fault means in `phase`: [`classify`](crate::classify) for a server's error, and the same question
+    /// answered for what went wrong without one.
+    #[must_use]
+    pub fn classify(&self, phase: Phase) -> (ErrorKind, Outcome) {
+        let or_unknown = |outcome| if phase.commits() { Outcome::Unknown } else { outcome };
+        match self {
+            Self::Server(server) => classify(server.code, &server.message, phase),
+            Self::Refused | Self::NoSuchHost | Self::NoRoute => (ErrorKind::Unreachable, Outcome::Retryable),
+            Self::TimedOut => (ErrorKind::TimedOut, or_unknown(Outcome::Retryable)),
+            Self::Lost => (ErrorKind::ConnectionLost, or_unknown(Outcome::Retryable)),
+            Self::Tls(_) => (ErrorKind::Tls, or_unknown(Outcome::Final)),
+            Self::Protocol => (ErrorKind::Protocol, or_unknown(Outcome::Final)),
+            Self::TooLarge => (ErrorKind::LimitExceeded, Outcome::Final),
+            Self::Driver => (ErrorKind::Driver, or_unknown(Outcome::Final)),
+        }
+    }
+}
+
+fn io_fault(error: &io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Fault::Refused,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
+            Fault::NoRoute
+        }
+        // A blocking socket reports its time-out as WouldBlock.
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Fault::TimedOut,
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Fault::Protocol,
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::WriteZero => Fault::Lost,
+        // The standard library has no kind of its own for a failed look-up, only this text.
+        _ if error.to_string().contains("lookup address") => Fault::NoSuchHost,
+        _ => Fault::Driver,
+    }
+}
+
+fn tls_fault(error: &rustls::Error) -> TlsFault {
+    use rustls::CertificateError as Certificate;
+    match error {
+        rustls::Error::InvalidCertificate(certificate) => match certificate {
+            Certificate::UnknownIssuer | Certificate::BadSignature => TlsFault::UnknownAuthority,
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => TlsFault::WrongName,
+            Certificate::Expired
+            | Certificate::ExpiredContext { .. }
+            | Certificate::NotValidYet
+            | Certificate::NotValidYetContext { .. } => TlsFault::Expired,
+            _ => TlsFault::Other,
+        },
+        _ => TlsFault::Other,
+    }
+}
+
+impl Error {
+    /// An error of `kind` that says `message`, one sentence without a final stop. The outcome is the kind's usual one.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            outcome: kind.usual_outcome(),
+            message: message.into(),
+            driver: None,
+            operation: None,
+            server: None,
+            source: None,
+        }))
+    }
+
+    /// An error for a statement of `operation` that failed in `phase`, as `driver` reported it.
+    pub fn operation(
+        driver: &'static str,
+        operation: &'static str,
+        phase: Phase,
+        fault: Fault,
+        source: impl Into<BoxError>,
+    ) -> Self {
+        let (kind, outcome) = fault.classify(phase);
+        let what: Cow<'static, str> = match (kind, &fault) {
+            (ErrorKind::Database, Fault::Server(server)) => {
+                format!("the server refused the statement with error {}", server.code).into()
+            }
+            _ => kind.sentence().into(),
+        };
+        let then = match outcome {
+            Outcome::Retryable => "; nothing was applied, so it can be tried again",
+            Outcome::Final => "",
+            Outcome::Unknown => "; whether the change was applied is unknown, so look before trying again",
+        };
+        let mut error = Self::new(kind, format!("{operation}: {what}{then}"))
+            .with_outcome(outcome)
+            .with_driver(driver)
+            .with_operation(operation)
+            .with_source(source);
+        if let Fault::Server(server) = fault {
+            error.0.server = Some(server);
+        }
+        error
+    }
+
+    /// Replaces the outcome.
+    #[must_use]
+    pub fn with_outcome(mut self, outcome: Outcome) -> Self {
+        self.0.outcome = outcome;
+        self
+    }
+
+    /// Names the driver that reported the failure.
+    #[must_use]
+    pub fn with_driver(mut self, driver: &'static str) -> Self {
+        self.0.driver = Some(driver);
+        self
+    }
+
+    /// Names the operation that failed.
+    #[must_use]
+    pub fn with_operation(mut self, operation: &'static str) -> Self {
+        self.0.operation = Some(operation);
+        self
+    }
+
+    /// Keeps the server's error packet.
+    #[must_use]
+    pub fn with_server(mut self, server: ServerError) -> Self {
+        self.0.server = Some(server);
+        self
+    }
+
+    /// Keeps the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What holds for the data.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.0.outcome
+    }
+
+    /// The server's error packet, when there was one.
+    #[must_use]
+    pub fn server(&self) -> Option<&ServerError> {
+        self.0.server.as_ref()
+    }
+
+    /// The driver that reported the failure, such as `sqlx`; `None` when it never reached one.
+    #[must_use]
+    pub fn driver(&self) -> Option<&'static str> {
+        self.0.driver
+    }
+
+    /// The operation that failed, such as `trade`; `None` outside an operation.
+    #[must_use]
+    pub fn operation_name(&self) -> Option<&'static str> {
+        self.0.operation
+    }
+}
+
+impl ErrorKind {
+    const fn usual_outcome(self) -> Outcome {
+        match self {
+            Self::Unreachable
+            | Self::TooManyConnections
+            | Self::TimedOut
+            | Self::PoolExhausted
+            | Self::ConnectionLost
+            | Self::Conflict
+            | Self::Unavailable => Outcome::Retryable,
+            _ => Outcome::Final,
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Config => "a setting is wrong",
+            Self::Unreachable => "the server cannot be reached",
+            Self::Tls => "TLS failed",
+            Self::AccessDenied => "user name or password was refused",
+            Self::UnknownDatabase => "the database does not exist",
+            Self::TooManyConnections => "the server accepts no further connection",
+            Self::TimedOut => "the server did not answer in time",
+            Self::Protocol => "the server's answer is not the MySQL protocol",
+            Self::PoolExhausted => "every connection of the pool is in use",
+            Self::Closed => "the pool is closed",
+            Self::ConnectionLost => "the connection to the server was lost",
+            Self::Conflict => "another transaction changed or locked the same rows",
+            Self::Unavailable => "the server is busy or shutting down",
+            Self::LimitExceeded => "a quota or size limit of the server was exceeded",
+            Self::PermissionDenied => "the user lacks a privilege for the statement",
+            Self::TableExists => "the table exists already",
+            Self::TableMissing => "the table does not exist",
+            Self::NotFound => "no row has this id",
+            Self::AlreadyExists => "a row with the same unique value exists already",
+            Self::OutOfRange => "a value does not fit its column",
+            Self::UnexpectedNull => "a column that must hold a value holds NULL",
+            Self::Decode => "a value from the server has an unexpected type",
+            Self::InvalidInput => "an argument is not allowed",
+            Self::InsufficientCoins => "buyer coins not enough",
+            Self::InsufficientGoods => "seller goods not enough",
+            Self::Database => "the server refused the statement",
+            Self::Driver => "the driver failed",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, outcome, message, driver, operation, server, source } = &*self.0;
+        let mut debug = f.debug_struct("Error");
+        debug.field("kind", kind).field("outcome", outcome).field("message", message);
+        if let Some(driver) = driver {
+            debug.field("driver", driver);
+        }
+        if let Some(operation) = operation {
+            debug.field("operation", operation);
+        }
+        if let Some(server) = server {
+            debug.field("server", server);
+        }
+        if let Some(source) = source {
+            debug.field("source", source);
+        }
+        debug.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost(phase: Phase) -> Error {
+        Error::operation("sqlx", "trade", phase, Fault::Lost, io::Error::from(io::ErrorKind::UnexpectedEof))
+    }
+
+    #[test]
+    fn a_connection_lost_once_a_write_has_left_is_unknown() {
+        assert_eq!(lost(Phase::Read).outcome(), Outcome::Retryable);
+        assert_eq!(lost(Phase::Transaction).outcome(), Outcome::Retryable);
+        assert_eq!(lost(Phase::Commit).outcome(), Outcome::Unknown);
+        assert_eq!(lost(Phase::Write).outcome(), Outcome::Unknown);
+    }
+
+    #[test]
+    fn display_is_one_sentence_and_leaves_the_cause_to_the_chain() {
+        let error = lost(Phase::Write);
+        assert_eq!(
+            error.to_string(),
+            "trade: the connection to the server was lost; whether the change was applied is unknown, so look before trying again"
+        );
+        assert!(error.source().is_some_and(|cause| cause.to_string().contains("unexpected end of file")));
+    }
+
+    #[test]
+    fn a_fault_is_found_below_wrappers() {
+        let certificate = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, certificate));
+        assert_eq!(Fault::of(&wrapped), Fault::Tls(TlsFault::UnknownAuthority));
+        assert_eq!(Fault::of(&io::Error::from(io::ErrorKind::WouldBlock)), Fault::TimedOut);
+        assert_eq!(Fault::of(&fmt::Error), Fault::Driver);
+    }
+
+    #[test]
+    fn an_error_is_one_word() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+}
