@@ -276,6 +276,19 @@ impl Error {
         error
     }
 
+    /// An error that a store itself gives for `operation`, in the kind's own words, which are also the words used when
+    /// the server gives it.
+    #[must_use]
+    pub fn refused(operation: &'static str, kind: ErrorKind) -> Self {
+        Self::new(kind, format!("{operation}: {}", kind.sentence())).with_operation(operation)
+    }
+
+    /// A value in `column` that `driver` could not read as the type it should have.
+    pub fn decode(driver: &'static str, operation: &'static str, column: &str, source: impl Into<BoxError>) -> Self {
+        let message = format!("{operation}: the column {column} cannot be read as the type it should have");
+        Self::new(ErrorKind::Decode, message).with_driver(driver).with_operation(operation).with_source(source)
+    }
+
     /// Replaces the outcome.
     #[must_use]
     pub fn with_outcome(mut self, outcome: Outcome) -> Self {

@@ -159,8 +159,9 @@ async fn connect(
     stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let mut server = tokio::select! {
+        biased;
         server = TcpStream::connect(upstream) => server?,
-        () = stopped(&stop) => return Ok(()),
+        () = silence_after_stop(&stop) => return Ok(()),
     };
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
@@ -208,7 +209,7 @@ async fn pump<F: Future<Output = ()>>(
     Ok(())
 }
 
-/// Races with a read: ends when that has brought nothing for a while after the stop.
+/// Races with something from the network: ends when that has not come in a while after the stop.
 async fn silence_after_stop(stop: &watch::Receiver<bool>) {
     stopped(stop).await;
     // A sleep ends after a poll for input that came after its start: it misses nothing sent before the stop.

@@ -83,9 +83,10 @@ fn a_side_that_has_closed_still_receives() {
 
 #[test]
 fn a_client_is_closed_when_the_server_refuses_and_the_proxy_goes_on() {
-    let unused = TcpListener::bind("127.0.0.1:0").unwrap();
-    let refused = unused.local_addr().unwrap();
-    drop(unused);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    // A port that is taken, so that no other test gets it, and where nobody listens.
+    let refused = other.local_addr().unwrap();
     let proxy = Proxy::start(refused).unwrap();
     for _ in 0..2 {
         let client = TcpStream::connect(proxy.addr()).unwrap();

@@ -1,0 +1,14 @@
+//! The worked example: players who trade goods for coins, behind one trait for every driver.
+
+mod ext;
+mod memory;
+mod model;
+pub mod sql;
+mod store;
+mod trade;
+
+pub use ext::{LoadError, PlayerStoreExt};
+pub use memory::MemoryStore;
+pub use model::{NewPlayer, Player, PlayerId, Trade, check_name, check_rows, is_valid_name};
+pub use store::{PlayerStore, Status};
+pub use trade::{Attempt, Step};
