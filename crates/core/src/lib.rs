@@ -13,6 +13,6 @@ mod error;
 mod outcome;
 pub mod players;
 
-pub use connection::{ConnectionConfig, Deployment, Password, TlsMode, pool};
+pub use connection::{ConnectionConfig, Deployment, FoundSetting, Password, Setting, Settings, TlsMode, pool};
 pub use error::{BoxError, Error, ErrorKind, Fault, Result, ServerError, TlsFault};
 pub use outcome::{Outcome, Phase, classify};

@@ -1,1 +1,30 @@
-//! TiDB through the mysql_async driver: tuned options, a pool, and a PlayerStore
+//! TiDB through [`mysql_async`](https://docs.rs/mysql_async): tuned options, one pool, honest errors.
+//!
+//! ```no_run
+//! use tidb_connect_mysql_async::{ConnectionConfig, connect, mysql_async::prelude::*};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = connect(&ConnectionConfig::new()).await?;
+//! let mut connection = pool.get().await?;
+//! let version: Option<String> = connection.query_first("SELECT VERSION()").await?;
+//! # Ok(()) }
+//! ```
+//!
+//! [`options`] gives the driver's own options to a program that has a pool of its own. [`MysqlAsyncStore`] is the
+//! worked example of [`players`](tidb_connect_core::players).
+
+mod connection;
+mod error;
+mod options;
+mod players;
+mod pool;
+
+pub use connection::Connection;
+pub use mysql_async;
+pub use options::options;
+pub use players::MysqlAsyncStore;
+pub use pool::{Connector, Pool, connect};
+pub use tidb_connect_core::{self, ConnectionConfig, Error, ErrorKind, Outcome, Result};
+
+/// The driver's name, in [`Error::driver`] and [`PlayerStore::driver`](tidb_connect_core::players::PlayerStore::driver).
+pub const DRIVER: &str = "mysql_async";

@@ -1,1 +1,48 @@
-//! Conformance checks for any PlayerStore
+//! Conformance checks for any [`PlayerStore`](tidb_connect_core::players::PlayerStore).
+//!
+//! The contract is written on the trait; the [`checks`] test its promises, each as a named test. To run them on a store
+//! of your own, give its crate a test target without the usual harness,
+//!
+//! ```toml
+//! [[test]]
+//! name = "conformance"
+//! harness = false
+//! ```
+//!
+//! and in `tests/conformance.rs` say how the store is opened:
+//!
+//! ```no_run
+//! # mod your_crate {
+//! #     use tidb_connect_core::{ConnectionConfig, Result, players::MemoryStore};
+//! #     pub struct YourStore;
+//! #     impl YourStore {
+//! #         pub async fn connect(_: &ConnectionConfig) -> Result<MemoryStore> {
+//! #             Ok(MemoryStore::new())
+//! #         }
+//! #     }
+//! # }
+//! use std::process::ExitCode;
+//!
+//! use tidb_connect_testkit::Suite;
+//! use your_crate::YourStore;
+//!
+//! fn main() -> ExitCode {
+//!     Suite::on_server("yours", |config| async move { YourStore::connect(&config).await })
+//!         .with_difference("ids_are_never_reused", "ids come from MAX(id) + 1")
+//!         .run()
+//! }
+//! ```
+//!
+//! `cargo test` then runs `yours::create_refuses_a_taken_name` and the others; filters, `--list` and `--test-threads`
+//! work as usual. The server is the one that the environment names, `TIDB_HOST` and `TIDB_PORT` or another of the
+//! [`Settings`](tidb_connect_core::Settings); without one every test fails. Each test has a database of its own, which
+//! is dropped afterwards. A store that needs no server uses [`Suite::in_process`].
+
+pub mod checks;
+mod failure;
+mod server;
+mod suite;
+
+pub use failure::Failure;
+pub use server::Server;
+pub use suite::{Store, Suite};

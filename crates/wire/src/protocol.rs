@@ -139,6 +139,14 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_does_not_wait_for_the_greeting_makes_a_round_trip() {
+        let mut conversation = Conversation::new();
+        conversation.client_sent(&packet(1, LOGIN));
+        conversation.server_sent(b"greeting");
+        assert_eq!(conversation.report().round_trips, 1);
+    }
+
+    #[test]
     fn bytes_are_counted_in_both_directions() {
         let conversation = logged_in();
         let report = conversation.report();

@@ -128,6 +128,13 @@ impl Default for ConnectionConfig {
 }
 
 impl ConnectionConfig {
+    /// What every session runs after login, so that a `TIMESTAMP` means the same through every driver.
+    pub const SESSION_SQL: &str = "SET time_zone = '+00:00'";
+
+    /// How many prepared statements each connection keeps. Above the number of distinct statements of a typical
+    /// program, so that none is prepared twice.
+    pub const PREPARED_STATEMENTS: usize = 100;
+
     /// A self-managed TiDB on this machine, as the tutorials start it: `root@127.0.0.1:4000/test` without a password.
     #[must_use]
     pub fn new() -> Self {

@@ -3,5 +3,7 @@
 mod config;
 mod failure;
 pub mod pool;
+mod settings;
 
 pub use config::{ConnectionConfig, Deployment, Password, TlsMode};
+pub use settings::{FoundSetting, Setting, Settings};

@@ -155,6 +155,11 @@ pub trait Connector: Send + Sync + 'static {
     /// What [`ConnectionConfig::connect_error`] makes of the driver's error.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection>> + Send;
 
+    /// Whether the driver itself still holds the connection for usable.
+    fn is_usable(&self, _connection: &Self::Connection) -> bool {
+        true
+    }
+
     /// Whether the server still answers, within [`PoolPolicy::probe_timeout`].
     fn probe(&self, connection: &mut Self::Connection) -> impl Future<Output = bool> + Send;
 
@@ -179,6 +184,7 @@ pub struct PoolStatus {
 /// A pool of `C`'s connections. Clones share the pool.
 pub struct Pool<C: Connector>(managed::Pool<Manager<C>>);
 
+/// The rules, where deadpool asks for them.
 struct Manager<C: Connector> {
     connector: C,
     /// When a connection was last found dead: those that have been idle since before are given up without a probe each,
@@ -380,23 +386,19 @@ impl<C: Connector> Lease<C> {
     /// The connection, and the mark that a call is under way on it.
     ///
     /// # Errors
-    /// [`ErrorKind::ConnectionLost`] when an earlier call on this loan was not finished.
-    pub fn call(&mut self) -> Result<(&mut C::Connection, Call<'_>), Unusable> {
-        match self.object.as_mut() {
-            Some(object) if !self.in_flight => {
-                self.in_flight = true;
-                Ok((
-                    &mut object.connection,
-                    Call { in_flight: &mut self.in_flight, dead: &self.pool.manager().found_dead },
-                ))
-            }
-            _ => Err(Unusable),
+    /// [`Unusable`] when an earlier call on this loan was not finished.
+    pub fn call(&mut self) -> Result<(&mut C::Connection, Call<'_, C>), Unusable> {
+        if std::mem::replace(&mut self.in_flight, true) {
+            return Err(Unusable);
         }
+        let slot = self.object.as_mut().expect("present until drop");
+        Ok((&mut slot.connection, Call { in_flight: &mut self.in_flight, manager: self.pool.manager() }))
     }
 
     /// The connection, to be looked at.
-    pub fn peek(&self) -> Option<&C::Connection> {
-        self.object.as_ref().map(|object| &object.connection)
+    #[must_use]
+    pub fn connection(&self) -> &C::Connection {
+        &self.object.as_ref().expect("present until drop").connection
     }
 }
 
@@ -419,13 +421,12 @@ impl From<Unusable> for std::io::Error {
 }
 
 /// A call under way; dropping it unfinished condemns the connection.
-#[derive(Debug)]
-pub struct Call<'a> {
+pub struct Call<'a, C: Connector> {
     in_flight: &'a mut bool,
-    dead: &'a Mutex<Option<Instant>>,
+    manager: &'a Manager<C>,
 }
 
-impl Call<'_> {
+impl<C: Connector> Call<'_, C> {
     /// The call is over and the connection is in step with the server, whether or not the statement succeeded.
     pub fn finish(self) {
         *self.in_flight = false;
@@ -433,7 +434,13 @@ impl Call<'_> {
 
     /// The server is gone: connections that are idle now are given up too.
     pub fn lost(self) {
-        *self.dead.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.manager.mark_dead();
+    }
+}
+
+impl<C: Connector> fmt::Debug for Call<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").finish_non_exhaustive()
     }
 }
 
@@ -441,7 +448,7 @@ impl<C: Connector> Drop for Lease<C> {
     fn drop(&mut self) {
         let Some(mut object) = self.object.take() else { return };
         let manager = self.pool.manager();
-        if self.in_flight {
+        if self.in_flight || !manager.connector.is_usable(&object.connection) {
             drop(Object::take(object));
         } else if manager.closing.load(Ordering::SeqCst) {
             let slot = Object::take(object);

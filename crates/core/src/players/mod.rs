@@ -9,6 +9,6 @@ mod trade;
 
 pub use ext::{LoadError, PlayerStoreExt};
 pub use memory::MemoryStore;
-pub use model::{NewPlayer, Player, PlayerId, Trade, check_name, check_rows, is_valid_name};
+pub use model::{NewPlayer, Player, PlayerId, Trade, check_found, check_name, check_rows, is_valid_name};
 pub use store::{PlayerStore, Status};
 pub use trade::{Attempt, Step};

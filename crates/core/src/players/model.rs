@@ -14,6 +14,15 @@ const MAX_NAME: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlayerId(pub i64);
 
+impl PlayerId {
+    /// The id that the server gave to an inserted row, as the protocol carries it.
+    #[must_use]
+    pub fn from_last_insert_id(id: u64) -> Self {
+        // A BIGINT column gives no id above i64::MAX.
+        Self(i64::try_from(id).unwrap_or(i64::MAX))
+    }
+}
+
 impl fmt::Display for PlayerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -127,6 +136,14 @@ pub fn check_rows(operation: &'static str, players: &[NewPlayer]) -> Result<()> 
         return Err(Error::new(ErrorKind::InvalidInput, message).with_operation(operation));
     }
     players.iter().try_for_each(|player| check_name(operation, &player.name))
+}
+
+/// Refuses a change that found no row; `rows` counts rows found, whether or not their values changed.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`].
+pub fn check_found(operation: &'static str, rows: u64) -> Result<()> {
+    if rows == 0 { Err(Error::refused(operation, ErrorKind::NotFound)) } else { Ok(()) }
 }
 
 /// A trade: `buyer` pays `price` coins to `seller` for `goods` goods.

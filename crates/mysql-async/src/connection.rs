@@ -1,0 +1,179 @@
+//! A connection from the pool, used through the driver's own interface.
+
+use std::{fmt, future::Future, io, ops::Deref, time::Duration};
+
+use futures_util::future::BoxFuture;
+use mysql_async::{
+    BinaryProtocol, Conn, Error, IoError, Params, QueryResult, Statement, TextProtocol,
+    prelude::{AsQuery, FromRow, Queryable, StatementLike},
+};
+use tidb_connect_core::pool::{Call, Lease, Unusable};
+use tokio::time::timeout;
+
+use crate::Connector;
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// A connection on loan from the [`Pool`](crate::Pool): a [`Queryable`] of the driver, and read-only a [`Conn`].
+///
+/// It goes back to the pool when it is dropped, unless a call on it was dropped half-way, took longer than the
+/// operation time-out, or broke it: then it is closed, and with it whatever the server was still doing.
+///
+/// The time-out covers `exec`, `exec_first`, `exec_drop` and their `query` twins as a whole; of the others, which hand
+/// rows to the caller one by one, it covers the statement up to its first answer.
+///
+/// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection.
+pub struct Connection {
+    lease: Lease<Connector>,
+    limit: Duration,
+}
+
+impl Connection {
+    pub(crate) fn new(lease: Lease<Connector>, limit: Duration) -> Self {
+        Self { lease, limit }
+    }
+}
+
+/// What the driver knows of the last statement: affected rows, last insert id, the connection's id.
+impl Deref for Connection {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        self.lease.connection()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("lease", &self.lease).finish_non_exhaustive()
+    }
+}
+
+/// Runs one of the driver's methods within the time-out, with the connection condemned until it has answered.
+macro_rules! call {
+    ($self:ident . $method:ident ( $($argument:expr),* )) => {
+        Box::pin(async move {
+            let (connection, call) = $self.lease.call().map_err(unusable)?;
+            within($self.limit, connection.$method($($argument),*), call).await
+        })
+    };
+}
+
+impl Queryable for Connection {
+    fn ping(&mut self) -> Answer<'_, ()> {
+        call!(self.ping())
+    }
+
+    fn query_iter<'a, Q>(&'a mut self, query: Q) -> Answer<'a, QueryResult<'a, 'static, TextProtocol>>
+    where
+        Q: AsQuery + 'a,
+    {
+        call!(self.query_iter(query))
+    }
+
+    fn prep<'a, Q>(&'a mut self, query: Q) -> Answer<'a, Statement>
+    where
+        Q: AsQuery + 'a,
+    {
+        call!(self.prep(query))
+    }
+
+    fn close(&mut self, statement: Statement) -> Answer<'_, ()> {
+        call!(self.close(statement))
+    }
+
+    fn exec_iter<'a: 's, 's, Q, P>(
+        &'a mut self,
+        statement: Q,
+        params: P,
+    ) -> Answer<'s, QueryResult<'a, 'static, BinaryProtocol>>
+    where
+        Q: StatementLike + 's,
+        P: Into<Params>,
+    {
+        let params = params.into();
+        call!(self.exec_iter(statement, params))
+    }
+
+    fn exec_batch<'a: 'b, 'b, S, P, I>(&'a mut self, statement: S, params: I) -> Answer<'b, ()>
+    where
+        S: StatementLike + 'b,
+        I: IntoIterator<Item = P> + Send + 'b,
+        I::IntoIter: Send,
+        P: Into<Params> + Send,
+    {
+        call!(self.exec_batch(statement, params))
+    }
+
+    fn query<'a, T, Q>(&'a mut self, query: Q) -> Answer<'a, Vec<T>>
+    where
+        Q: AsQuery + 'a,
+        T: FromRow + Send + 'static,
+    {
+        call!(self.query(query))
+    }
+
+    fn query_first<'a, T, Q>(&'a mut self, query: Q) -> Answer<'a, Option<T>>
+    where
+        Q: AsQuery + 'a,
+        T: FromRow + Send + 'static,
+    {
+        call!(self.query_first(query))
+    }
+
+    fn query_drop<'a, Q>(&'a mut self, query: Q) -> Answer<'a, ()>
+    where
+        Q: AsQuery + 'a,
+    {
+        call!(self.query_drop(query))
+    }
+
+    fn exec<'a: 'b, 'b, T, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, Vec<T>>
+    where
+        S: StatementLike + 'b,
+        P: Into<Params> + Send + 'b,
+        T: FromRow + Send + 'static,
+    {
+        call!(self.exec(statement, params))
+    }
+
+    fn exec_first<'a: 'b, 'b, T, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, Option<T>>
+    where
+        S: StatementLike + 'b,
+        P: Into<Params> + Send + 'b,
+        T: FromRow + Send + 'static,
+    {
+        call!(self.exec_first(statement, params))
+    }
+
+    fn exec_drop<'a: 'b, 'b, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, ()>
+    where
+        S: StatementLike + 'b,
+        P: Into<Params> + Send + 'b,
+    {
+        call!(self.exec_drop(statement, params))
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, Error>>,
+    call: Call<'_, Connector>,
+) -> Result<T, Error> {
+    let timed_out = || Error::Io(IoError::Io(io::ErrorKind::TimedOut.into()));
+    let result = timeout(limit, answer).await.unwrap_or_else(|_| Err(timed_out()));
+    settle(call, result.as_ref().err());
+    result
+}
+
+/// After the server's answer, its error included, the connection is in step; after any other error it is not.
+fn settle(call: Call<'_, Connector>, error: Option<&Error>) {
+    match error {
+        Some(error) if error.is_fatal() => call.lost(),
+        _ => call.finish(),
+    }
+}
+
+fn unusable(unusable: Unusable) -> Error {
+    Error::Io(IoError::Io(unusable.into()))
+}

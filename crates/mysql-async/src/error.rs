@@ -1,0 +1,47 @@
+//! The driver's errors in the words that all drivers share.
+
+use mysql_async::{DriverError as Driver, Error as DriverError, IoError};
+use mysql_common::proto::codec::error::PacketCodecError;
+use tidb_connect_core::{Error, Fault, Phase, ServerError, TlsFault};
+
+use crate::DRIVER;
+
+/// What the driver's error says.
+pub(crate) fn fault(error: &DriverError) -> Fault {
+    match error {
+        DriverError::Server(error) => Fault::Server(ServerError {
+            code: error.code,
+            sqlstate: error.state.clone(),
+            message: error.message.clone(),
+        }),
+        DriverError::Driver(Driver::NoClientSslFlagFromServer) => Fault::Tls(TlsFault::NotOffered),
+        DriverError::Driver(Driver::ConnectionClosed | Driver::PoolDisconnected) => Fault::Lost,
+        DriverError::Driver(
+            Driver::PacketOutOfOrder
+            | Driver::UnexpectedPacket { .. }
+            | Driver::CantParseServerVersion { .. }
+            | Driver::UnknownAuthPlugin { .. },
+        ) => Fault::Protocol,
+        DriverError::Driver(Driver::StmtParamsNumberExceedsLimit { .. }) => Fault::TooLarge,
+        DriverError::Io(IoError::Tls(cause)) => match Fault::of(cause) {
+            Fault::Driver => Fault::Tls(TlsFault::Other),
+            fault => fault,
+        },
+        DriverError::Io(IoError::Io(cause)) => packet_fault(cause).unwrap_or_else(|| Fault::of(cause)),
+        other => Fault::of(other),
+    }
+}
+
+/// What the packet codec says, which the driver wraps in an I/O error of no particular kind.
+fn packet_fault(error: &std::io::Error) -> Option<Fault> {
+    match error.get_ref()?.downcast_ref::<PacketCodecError>()? {
+        PacketCodecError::Io(error) => Some(Fault::of(error)),
+        PacketCodecError::PacketTooLarge => Some(Fault::TooLarge),
+        PacketCodecError::PacketsOutOfSync | PacketCodecError::BadCompressedPacketHeader => Some(Fault::Protocol),
+    }
+}
+
+/// The error for a statement of `operation` that failed in `phase`.
+pub(crate) fn failed(operation: &'static str, phase: Phase) -> impl Fn(DriverError) -> Error {
+    move |error| Error::operation(DRIVER, operation, phase, fault(&error), error)
+}

@@ -1,0 +1,49 @@
+//! The configuration as the driver's own options.
+
+use mysql_async::{OptsBuilder, PoolConstraints, PoolOpts, SslOpts};
+use tidb_connect_core::{ConnectionConfig, Result};
+
+/// TiDB's default `max_allowed_packet`, in bytes. Given, so that the driver does not ask for it after each login.
+const MAX_ALLOWED_PACKET: usize = 64 << 20;
+
+/// TiDB's default `wait_timeout`, in seconds. Given for the same reason.
+const WAIT_TIMEOUT: usize = 28_800;
+
+/// The driver's options for `config`, for a program that opens its connections itself.
+///
+/// Against the driver's defaults: verified TLS where the configuration wants it; no hop to a Unix socket; no queries
+/// after login but one `SET`; a pool of the driver's own keeps prepared statements over the return of a connection,
+/// and recycles it by age; `UPDATE` counts the rows found, not those changed.
+///
+/// The password is in them, and the driver's `Debug` shows it: do not print them.
+///
+/// # Errors
+/// [`Config`](tidb_connect_core::ErrorKind::Config) when [`ConnectionConfig::validate`] finds something wrong.
+pub fn options(config: &ConnectionConfig) -> Result<OptsBuilder> {
+    config.validate()?;
+    // The driver takes rustls' process-wide provider and panics without one; an application's own choice stands.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let ssl = config.uses_tls().then(|| {
+        let roots = config.ca_path().map(|path| path.to_owned().into());
+        SslOpts::default().with_root_certs(roots.into_iter().collect())
+    });
+    let pool = config.pool();
+    let pool_opts = PoolOpts::default()
+        .with_constraints(PoolConstraints::new(0, pool.max_connections()).unwrap_or_default())
+        .with_abs_conn_ttl(Some(pool.recycle()))
+        .with_reset_connection(false);
+    Ok(OptsBuilder::default()
+        .ip_or_hostname(config.host())
+        .tcp_port(config.port())
+        .user(Some(config.user()))
+        .pass(Some(config.password().expose()))
+        .db_name(Some(config.database()))
+        .ssl_opts(ssl)
+        .prefer_socket(false)
+        .max_allowed_packet(Some(MAX_ALLOWED_PACKET))
+        .wait_timeout(Some(WAIT_TIMEOUT))
+        .stmt_cache_size(ConnectionConfig::PREPARED_STATEMENTS)
+        .client_found_rows(true)
+        .setup(vec![ConnectionConfig::SESSION_SQL])
+        .pool_opts(pool_opts))
+}

@@ -1,0 +1,113 @@
+//! The pool: the rules of [`tidb_connect_core::pool`] on tokio's clock.
+
+use std::fmt;
+
+use mysql_async::{Conn, Opts, prelude::Queryable};
+use tidb_connect_core::{
+    ConnectionConfig, Result,
+    pool::{self, PoolStatus},
+};
+use tokio::time::timeout;
+
+use crate::{Connection, DRIVER, error::fault, options};
+
+/// A pool of connections; clones share it.
+#[derive(Clone, Debug)]
+pub struct Pool(pool::Pool<Connector>);
+
+/// Opens a pool, and its first connection, so that wrong settings show at once.
+///
+/// # Errors
+/// Why that connection could not be opened, in the words of the settings; never later than the acquire limit.
+pub async fn connect(config: &ConnectionConfig) -> Result<Pool> {
+    let pool = Pool::new(config)?;
+    pool.get().await?;
+    Ok(pool)
+}
+
+impl Pool {
+    /// A pool that opens connections when they are asked for.
+    ///
+    /// # Errors
+    /// [`Config`](tidb_connect_core::ErrorKind::Config) when [`ConnectionConfig::validate`] finds something wrong.
+    pub fn new(config: &ConnectionConfig) -> Result<Self> {
+        let connector = Connector { config: config.clone(), options: options(config)?.into() };
+        pool::Pool::new(connector).map(Self)
+    }
+
+    /// Takes a connection, which comes back to the pool when it is dropped.
+    ///
+    /// # Errors
+    /// At once when the server cannot be reached or refuses; within the acquire limit in any other case, with
+    /// [`PoolExhausted`](tidb_connect_core::ErrorKind::PoolExhausted) when all connections are in use.
+    pub async fn get(&self) -> Result<Connection> {
+        let limit = self.config().pool().acquire_timeout();
+        let lease = timeout(limit, self.0.acquire()).await.unwrap_or_else(|_| Err(self.0.acquire_timed_out()))?;
+        Ok(Connection::new(lease, self.config().operation_timeout()))
+    }
+
+    /// The configuration that connections are opened with.
+    #[must_use]
+    pub fn config(&self) -> &ConnectionConfig {
+        &self.0.connector().config
+    }
+
+    /// Counters of this moment.
+    #[must_use]
+    pub fn status(&self) -> PoolStatus {
+        self.0.status()
+    }
+
+    /// Refuses new callers, waits for connections in use to come back, and tells the server goodbye on each.
+    ///
+    /// # Errors
+    /// [`TimedOut`](tidb_connect_core::ErrorKind::TimedOut) when some are still in use after the acquire limit.
+    pub async fn close(&self) -> Result<()> {
+        let limit = self.config().pool().acquire_timeout();
+        timeout(limit, self.0.close()).await.map_err(|_| self.0.close_timed_out())
+    }
+}
+
+/// Opens, probes and ends the driver's connections.
+pub struct Connector {
+    config: ConnectionConfig,
+    options: Opts,
+}
+
+impl pool::Connector for Connector {
+    type Connection = Conn;
+
+    const DRIVER: &'static str = DRIVER;
+
+    fn config(&self) -> &ConnectionConfig {
+        &self.config
+    }
+
+    async fn connect(&self) -> Result<Conn> {
+        let connect = Conn::new(self.options.clone());
+        match timeout(self.config.connect_timeout(), connect).await {
+            Ok(connected) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
+            Err(_) => Err(self.config.connect_timed_out(DRIVER)),
+        }
+    }
+
+    fn is_usable(&self, connection: &Conn) -> bool {
+        !connection.is_disconnected()
+    }
+
+    async fn probe(&self, connection: &mut Conn) -> bool {
+        let answer = timeout(self.config.pool().probe_timeout(), connection.ping()).await;
+        matches!(answer, Ok(Ok(())))
+    }
+
+    async fn disconnect(&self, connection: Conn) {
+        let _ = connection.disconnect().await;
+    }
+}
+
+/// Without the options, whose own `Debug` shows the password.
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+//! A connection from the pool, used through the driver's own interface.
+
+use std::{fmt, ops::Deref, sync::Arc};
+
+use mysql::{
+    Binary, Conn, Error, Params, QueryResult, Result, Statement, Text,
+    prelude::{AsStatement, FromRow, Queryable},
+};
+use socket2::Socket;
+use tidb_connect_core::pool::{Call, Lease, Unusable};
+
+use crate::Connector;
+
+/// A connection on loan from the [`Pool`](crate::Pool): a [`Queryable`] of the driver, and read-only a [`Conn`].
+///
+/// It goes back to the pool when it is dropped, unless a call on it broke it: then it is closed. Each wait for the
+/// server ends after the operation time-out, which breaks the connection too.
+///
+/// A failure met while rows are read one by one (`*_iter`, `*_map`, `*_fold`, `*_opt`) is not seen here: the connection
+/// goes back, and its next user finds it broken.
+///
+/// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection.
+pub struct Connection {
+    lease: Lease<Connector>,
+}
+
+impl Connection {
+    pub(crate) fn new(lease: Lease<Connector>) -> Self {
+        Self { lease }
+    }
+
+    /// The handle that ends the connection from another thread.
+    pub(crate) fn socket(&self) -> Arc<Socket> {
+        self.lease.connection().socket()
+    }
+}
+
+/// What the driver knows of the last statement: affected rows, last insert id, the connection's id.
+impl Deref for Connection {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.lease.connection().conn
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("lease", &self.lease).finish_non_exhaustive()
+    }
+}
+
+/// Runs one of the driver's methods, with the connection condemned until it has answered.
+macro_rules! call {
+    ($self:ident . $method:ident ( $($argument:expr),* )) => {{
+        let (session, call) = $self.lease.call().map_err(unusable)?;
+        let result = session.conn.$method($($argument),*);
+        settle(call, result.as_ref().err());
+        result
+    }};
+}
+
+impl Queryable for Connection {
+    fn query_iter<Q: AsRef<str>>(&mut self, query: Q) -> Result<QueryResult<'_, '_, '_, Text>> {
+        call!(self.query_iter(query))
+    }
+
+    fn prep<Q: AsRef<str>>(&mut self, query: Q) -> Result<Statement> {
+        call!(self.prep(query))
+    }
+
+    fn close(&mut self, statement: Statement) -> Result<()> {
+        call!(self.close(statement))
+    }
+
+    fn exec_iter<S, P>(&mut self, statement: S, params: P) -> Result<QueryResult<'_, '_, '_, Binary>>
+    where
+        S: AsStatement,
+        P: Into<Params>,
+    {
+        call!(self.exec_iter(statement, params))
+    }
+
+    fn exec_batch<S, P, I>(&mut self, statement: S, params: I) -> Result<()>
+    where
+        S: AsStatement,
+        P: Into<Params>,
+        I: IntoIterator<Item = P>,
+    {
+        call!(self.exec_batch(statement, params))
+    }
+
+    fn query<T, Q>(&mut self, query: Q) -> Result<Vec<T>>
+    where
+        Q: AsRef<str>,
+        T: FromRow,
+    {
+        call!(self.query(query))
+    }
+
+    fn query_first<T, Q>(&mut self, query: Q) -> Result<Option<T>>
+    where
+        Q: AsRef<str>,
+        T: FromRow,
+    {
+        call!(self.query_first(query))
+    }
+
+    fn query_drop<Q>(&mut self, query: Q) -> Result<()>
+    where
+        Q: AsRef<str>,
+    {
+        call!(self.query_drop(query))
+    }
+
+    fn exec<T, S, P>(&mut self, statement: S, params: P) -> Result<Vec<T>>
+    where
+        S: AsStatement,
+        P: Into<Params>,
+        T: FromRow,
+    {
+        call!(self.exec(statement, params))
+    }
+
+    fn exec_first<T, S, P>(&mut self, statement: S, params: P) -> Result<Option<T>>
+    where
+        S: AsStatement,
+        P: Into<Params>,
+        T: FromRow,
+    {
+        call!(self.exec_first(statement, params))
+    }
+
+    fn exec_drop<S, P>(&mut self, statement: S, params: P) -> Result<()>
+    where
+        S: AsStatement,
+        P: Into<Params>,
+    {
+        call!(self.exec_drop(statement, params))
+    }
+}
+
+/// After the server's answer, its error included, the connection is in step; after any other error it is not.
+fn settle(call: Call<'_, Connector>, error: Option<&Error>) {
+    match error {
+        None | Some(Error::MySqlError(_) | Error::FromValueError(_) | Error::FromRowError(_)) => call.finish(),
+        Some(_) => call.lost(),
+    }
+}
+
+fn unusable(unusable: Unusable) -> Error {
+    Error::IoError(unusable.into())
+}

@@ -1,0 +1,61 @@
+//! The driver's errors in the words that all drivers share.
+
+use mysql::{DriverError as Driver, Error as DriverError};
+use mysql_common::proto::codec::error::PacketCodecError;
+use tidb_connect_core::{BoxError, Error, Fault, Phase, ServerError, TlsFault};
+
+use crate::DRIVER;
+
+/// What the driver's error says.
+pub(crate) fn fault(error: &DriverError) -> Fault {
+    match error {
+        DriverError::MySqlError(error) => Fault::Server(ServerError {
+            code: error.code,
+            sqlstate: error.state.clone(),
+            message: error.message.clone(),
+        }),
+        DriverError::DriverError(Driver::TlsNotSupported) => Fault::Tls(TlsFault::NotOffered),
+        DriverError::DriverError(Driver::ConnectTimeout | Driver::Timeout) => Fault::TimedOut,
+        DriverError::DriverError(Driver::CouldNotConnect(Some((_, text, kind)))) => {
+            Fault::of(&std::io::Error::new(*kind, text.as_str()))
+        }
+        DriverError::DriverError(
+            Driver::PacketOutOfSync
+            | Driver::UnexpectedPacket
+            | Driver::UnsupportedProtocol(_)
+            | Driver::Protocol41NotSet
+            | Driver::CouldNotParseVersion
+            | Driver::UnknownAuthPlugin(_),
+        ) => Fault::Protocol,
+        DriverError::DriverError(Driver::PacketTooLarge) => Fault::TooLarge,
+        DriverError::TlsError(cause) => match Fault::of(cause) {
+            Fault::Driver => Fault::Tls(TlsFault::Other),
+            fault => fault,
+        },
+        DriverError::IoError(cause) => Fault::of(cause),
+        DriverError::CodecError(cause) => match cause {
+            PacketCodecError::Io(error) => Fault::of(error),
+            PacketCodecError::PacketTooLarge => Fault::TooLarge,
+            PacketCodecError::PacketsOutOfSync | PacketCodecError::BadCompressedPacketHeader => Fault::Protocol,
+        },
+        other => Fault::of(other),
+    }
+}
+
+/// The driver's error as a cause. It implements `cause` and not `source`, so that a chain would end at it: what it wraps
+/// takes its place.
+pub(crate) fn cause(error: DriverError) -> BoxError {
+    match error {
+        DriverError::IoError(error) | DriverError::CodecError(PacketCodecError::Io(error)) => error.into(),
+        DriverError::CodecError(error) => error.into(),
+        DriverError::MySqlError(error) => error.into(),
+        DriverError::DriverError(error) => error.into(),
+        DriverError::TlsError(error) => error.into(),
+        other => other.into(),
+    }
+}
+
+/// The error for a statement of `operation` that failed in `phase`.
+pub(crate) fn failed(operation: &'static str, phase: Phase) -> impl Fn(DriverError) -> Error {
+    move |error| Error::operation(DRIVER, operation, phase, fault(&error), cause(error))
+}

@@ -1,0 +1,179 @@
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::install::{self, Run};
+use crate::sandbox::Sandbox;
+use crate::{Error, Kind, Playground, greeting};
+
+/// For all of a start. A few seconds are usual; a loaded machine may take many more.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Another program can take the port that was found free before the server does.
+const PORT_TRIES: u32 = 5;
+const LOG_LINES: usize = 20;
+
+/// A running server. Dropping it kills it and removes all its files.
+#[derive(Debug)]
+pub struct Server {
+    kind: Kind,
+    version: String,
+    port: u16,
+    pid: u32,
+    sandbox: Sandbox,
+}
+
+impl Playground {
+    /// Starts the server, and returns when it answers: usually after 1 to 3 seconds.
+    ///
+    /// # Errors
+    ///
+    /// If the temporary directory cannot be made, or if the server ends before it answers or has not answered after
+    /// 60 seconds: the error then shows the last 20 lines of its log. Nothing is left behind.
+    pub fn start(&self) -> Result<Server, Error> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        let kind = self.kind();
+        let mut sandbox = Sandbox::new().map_err(Error::because("cannot make a directory for the server"))?;
+
+        if let Some(run) = install::install(kind, self.path(), sandbox.path())? {
+            let log = sandbox.path().join("install.log");
+            self.spawn(&mut sandbox, &run, &log)?;
+            self.wait_for_install(&mut sandbox, &log, deadline)?;
+        }
+
+        let log = sandbox.path().join("server.log");
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let port = free_port().map_err(Error::because("cannot find a free port on 127.0.0.1"))?;
+            let run = install::serve(kind, sandbox.path(), port)?;
+            let pid = self.spawn(&mut sandbox, &run, &log)?;
+            match self.wait_for_greeting(&mut sandbox, port, &log, deadline) {
+                Ok(version) => return Ok(Server { kind, version, port, pid, sandbox }),
+                Err(_) if tries < PORT_TRIES && read(&log).contains("ddress already in use") => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn spawn(&self, sandbox: &mut Sandbox, run: &Run, log: &Path) -> Result<u32, Error> {
+        let mut spawn = || {
+            let stdin = run.stdin.as_ref().map_or(Ok(Stdio::null()), |path| File::open(path).map(Stdio::from))?;
+            sandbox.spawn(self.path(), &run.args, stdin, log)
+        };
+        spawn().map_err(Error::because(format!("cannot start {}", self.path().display())))
+    }
+
+    fn wait_for_install(&self, sandbox: &mut Sandbox, log: &Path, deadline: Instant) -> Result<(), Error> {
+        loop {
+            match self.poll(sandbox)? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(self.failed(&format!("could not create its data ({status})"), log)),
+                None if Instant::now() >= deadline => {
+                    return Err(self.failed("did not create its data in 60 seconds", log));
+                }
+                None => thread::sleep(POLL_INTERVAL),
+            }
+        }
+    }
+
+    /// Returns the server's version.
+    fn wait_for_greeting(
+        &self,
+        sandbox: &mut Sandbox,
+        port: u16,
+        log: &Path,
+        deadline: Instant,
+    ) -> Result<String, Error> {
+        let mark = install::ready_mark(self.kind());
+        loop {
+            if let Some(status) = self.poll(sandbox)? {
+                return Err(self.failed(&format!("ended before it answered ({status})"), log));
+            }
+            // Not before the mark: a connection to a free port can meet itself and so take the port from the server.
+            if read(log).contains(mark) {
+                if let Ok(version) = greeting::server_version(port) {
+                    return Ok(version);
+                }
+            }
+            if Instant::now() >= deadline {
+                return Err(self.failed("did not answer in 60 seconds", log));
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    fn poll(&self, sandbox: &mut Sandbox) -> Result<Option<std::process::ExitStatus>, Error> {
+        sandbox.try_wait().map_err(Error::because(format!("cannot wait for {}", self.path().display())))
+    }
+
+    fn failed(&self, what: &str, log: &Path) -> Error {
+        let log = read(log);
+        let lines: Vec<_> = log.lines().collect();
+        let tail = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
+        let log = if tail.is_empty() { "Its log is empty.".into() } else { format!("The end of its log:\n{tail}") };
+        Error::new(format!("{} at {} {what}. {log}", self.kind(), self.path().display()))
+    }
+}
+
+impl Server {
+    /// The address to connect to, always 127.0.0.1.
+    pub fn host(&self) -> &str {
+        "127.0.0.1"
+    }
+
+    /// The TCP port to connect to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The product that runs.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The version the server greets with, less the old MySQL version that TiDB and MariaDB put before their own:
+    /// `v8.5.3`, `10.11.19-MariaDB-0+deb12u1`, `8.4.0`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The process id of the server, which leads a process group of its own.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The environment variables that lead a TiDB sample program to this server.
+    pub fn env(&self) -> [(&'static str, String); 6] {
+        [
+            ("TIDB_HOST", self.host().into()),
+            ("TIDB_PORT", self.port.to_string()),
+            ("TIDB_USER", "root".into()),
+            ("TIDB_PASSWORD", String::new()),
+            ("TIDB_DB_NAME", "test".into()),
+            ("CA_PATH", String::new()),
+        ]
+    }
+
+    /// Kills the server and removes all its files. Dropping does the same, silently.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be killed or its directory cannot be removed.
+    pub fn stop(self) -> Result<(), Error> {
+        let message = format!("cannot clean up after {} in {}", self.kind, self.sandbox.path().display());
+        self.sandbox.close().map_err(Error::because(message))
+    }
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(34999)
+}
+
+/// What the log holds so far; a log that cannot be read is as good as empty.
+fn read(log: &Path) -> String {
+    fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}

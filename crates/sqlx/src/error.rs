@@ -1,0 +1,35 @@
+//! The driver's errors in the words that all drivers share.
+
+use sqlx::{Error as DriverError, mysql::MySqlDatabaseError};
+use tidb_connect_core::{Error, Fault, Phase, ServerError, TlsFault};
+
+use crate::DRIVER;
+
+/// What the driver's error says.
+pub(crate) fn fault(error: &DriverError) -> Fault {
+    match error {
+        DriverError::Database(database) => match database.try_downcast_ref::<MySqlDatabaseError>() {
+            Some(error) => Fault::Server(ServerError {
+                code: error.number(),
+                sqlstate: error.code().unwrap_or_default().to_owned(),
+                message: error.message().to_owned(),
+            }),
+            None => Fault::Driver,
+        },
+        // The driver has no variant for it, only this text.
+        DriverError::Tls(cause) if cause.to_string().contains("does not support TLS") => {
+            Fault::Tls(TlsFault::NotOffered)
+        }
+        DriverError::Tls(cause) => match Fault::of(cause.as_ref()) {
+            Fault::Driver => Fault::Tls(TlsFault::Other),
+            fault => fault,
+        },
+        DriverError::Protocol(_) => Fault::Protocol,
+        other => Fault::of(other),
+    }
+}
+
+/// The error for a statement of `operation` that failed in `phase`.
+pub(crate) fn failed(operation: &'static str, phase: Phase) -> impl Fn(DriverError) -> Error {
+    move |error| Error::operation(DRIVER, operation, phase, fault(&error), error)
+}

@@ -1,0 +1,125 @@
+//! Many players at a time.
+
+use futures_util::TryStreamExt;
+use tidb_connect_core::{
+    ErrorKind,
+    players::{NewPlayer, Player, PlayerStoreExt, sql::MAX_ROWS},
+};
+
+use super::{everyone, refuses, table};
+use crate::{
+    Failure, Store,
+    failure::{equal, holds},
+};
+
+/// `count` different players.
+pub(super) fn crowd(count: i32) -> Vec<NewPlayer> {
+    (0..count).map(|n| NewPlayer::new(format!("player {n}"), n, count - n)).collect()
+}
+
+/// What is stored, without ids, in the order of names; `expected` likewise.
+pub(super) async fn stores_exactly(store: &Store, expected: &[NewPlayer]) -> Result<(), Failure> {
+    let by_name = |mut players: Vec<NewPlayer>| {
+        players.sort_by(|a, b| a.name.cmp(&b.name));
+        players
+    };
+    let new = |Player { name, coins, goods, .. }| NewPlayer { name, coins, goods };
+    let stored = everyone(store).await?.into_iter().map(new).collect();
+    equal("the players stored", by_name(stored), by_name(expected.to_vec()))
+}
+
+/// Hundreds of rows in one call, each with its own values.
+pub async fn create_many_stores_every_row(store: &Store) -> Result<(), Failure> {
+    store.create_table().await?;
+    let (few, many) = (crowd(500), [NewPlayer::new("one more", -1, -2)]);
+    equal("the result of create_many for 500 players", store.create_many(&few).await?, 500)?;
+    equal("the result of create_many for 1 player", store.create_many(&many).await?, 1)?;
+    stores_exactly(store, &[few, many.to_vec()].concat()).await
+}
+
+/// No rows are no error and no change.
+pub async fn create_many_of_nothing_is_zero(store: &Store) -> Result<(), Failure> {
+    table(store, [("a", 1, 2)]).await?;
+    equal("the result of create_many for no players", store.create_many(&[]).await?, 0)?;
+    equal("the count afterwards", store.count().await?, 1)
+}
+
+/// A name twice in one call refuses the call as a whole.
+pub async fn create_many_refuses_a_name_that_stands_twice(store: &Store) -> Result<(), Failure> {
+    table(store, [("a", 1, 2)]).await?;
+    let mut players = crowd(100);
+    players[60].name = players[40].name.clone();
+    refuses(store, "create_many with a name twice", ErrorKind::AlreadyExists, store.create_many(&players)).await
+}
+
+/// A name that is stored already refuses the call as a whole.
+pub async fn create_many_refuses_a_taken_name(store: &Store) -> Result<(), Failure> {
+    table(store, [("a", 1, 2)]).await?;
+    let mut players = crowd(100);
+    players[50].name = "a".into();
+    refuses(store, "create_many with a taken name", ErrorKind::AlreadyExists, store.create_many(&players)).await
+}
+
+/// A name that cannot be stored refuses the call as a whole.
+pub async fn create_many_refuses_a_name_that_cannot_be_stored(store: &Store) -> Result<(), Failure> {
+    table(store, [("a", 1, 2)]).await?;
+    for name in ["", "b ", "a name of more than 32 characters"] {
+        let mut players = crowd(100);
+        players[50].name = name.into();
+        let what = format!("create_many with the name {name:?}");
+        refuses(store, &what, ErrorKind::InvalidInput, store.create_many(&players)).await?;
+    }
+    Ok(())
+}
+
+/// One row more than a statement can have is refused before it is sent.
+pub async fn create_many_refuses_too_many_rows(store: &Store) -> Result<(), Failure> {
+    table(store, [("a", 1, 2)]).await?;
+    let players: Vec<_> = (0..=MAX_ROWS).map(|n| NewPlayer::new(n.to_string(), 0, 0)).collect();
+    let before = everyone(store).await?;
+    match store.create_many(&players).await {
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {}
+        Err(error) => return Err(error.into()),
+        Ok(count) => return Err(Failure::new(format!("create_many stored {count} rows, more than MAX_ROWS"))),
+    }
+    equal("the players afterwards", everyone(store).await?, before)
+}
+
+/// `load` stores everything, batch after batch, and tells how far it is.
+pub async fn load_stores_batch_after_batch(store: &Store) -> Result<(), Failure> {
+    store.create_table().await?;
+    let (players, mut progress) = (crowd(110), Vec::new());
+    equal("the result of load", store.load(players.clone(), 25, |stored| progress.push(stored)).await?, 110)?;
+    equal("the progress of load", progress, [25, 50, 75, 100, 110])?;
+    stores_exactly(store, &players).await?;
+    equal("the result of load for no players", store.load([], 25, |_| ()).await?, 0)
+}
+
+/// A batch that fails ends a `load`: those before are stored, that one is not, those after are not tried.
+pub async fn load_ends_at_the_first_batch_that_fails(store: &Store) -> Result<(), Failure> {
+    store.create_table().await?;
+    let (mut players, mut progress) = (crowd(50), Vec::new());
+    players[27].name = players[3].name.clone();
+    let Err(error) = store.load(players.clone(), 10, |stored| progress.push(stored)).await else {
+        return Err(Failure::new("a load with a name twice must fail"));
+    };
+    equal("how many are stored for certain", error.stored, 20)?;
+    equal("how many were in the batch that failed", error.failed, 10)?;
+    equal("why it failed", error.cause.kind(), ErrorKind::AlreadyExists)?;
+    equal("the progress until then", progress, [10, 20])?;
+    stores_exactly(store, &players[..20]).await
+}
+
+/// `players` streams every player once, in the order of ids, whatever the page is.
+pub async fn players_come_once_each_over_pages(store: &Store) -> Result<(), Failure> {
+    store.create_table().await?;
+    store.create_many(&crowd(30)).await?;
+    let all = everyone(store).await?;
+    holds("30 players are listed", all.len() == 30)?;
+    for page in [0, 1, 7, 10, 29, 30, 31, u32::MAX] {
+        let streamed: Vec<Player> = store.players(None, page).try_collect().await?;
+        equal(&format!("the players by pages of {page}"), &streamed, &all)?;
+    }
+    let rest: Vec<Player> = store.players(Some(all[11].id), 5).try_collect().await?;
+    equal("the players after the twelfth", rest.as_slice(), &all[12..])
+}
