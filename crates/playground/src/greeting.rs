@@ -7,8 +7,20 @@ use std::time::Duration;
 /// How long one attempt may take. A server that is up greets at once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Connects to `port` on 127.0.0.1 and reads the version from the protocol-10 greeting.
+/// The version of the TiDB that listens on `port` of 127.0.0.1, such as `v8.5.3`; `None` when nobody does, or it is
+/// something else. Takes a second at most.
+#[must_use]
+pub fn running_tidb(port: u16) -> Option<String> {
+    greeted_version(port).ok().filter(|version| version.contains("TiDB")).map(|version| clean(&version).to_owned())
+}
+
+/// The version of the server on `port` of 127.0.0.1.
 pub(crate) fn server_version(port: u16) -> io::Result<String> {
+    greeted_version(port).map(|version| clean(&version).to_owned())
+}
+
+/// Connects and reads the version from the protocol-10 greeting, as it stands there.
+fn greeted_version(port: u16) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
 
@@ -22,7 +34,7 @@ pub(crate) fn server_version(port: u16) -> io::Result<String> {
         .strip_prefix(&[10])
         .and_then(|rest| rest.split(|&byte| byte == 0).next())
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a protocol-10 greeting"))?;
-    Ok(clean(&String::from_utf8_lossy(version)).to_owned())
+    Ok(String::from_utf8_lossy(version).into_owned())
 }
 
 /// Strips what servers put before their own version to look like an old MySQL: MariaDB `5.5.5-`, TiDB `8.0.11-TiDB-`.

@@ -32,4 +32,5 @@ mod server;
 
 pub use error::Error;
 pub use find::{Kind, Playground};
+pub use greeting::running_tidb;
 pub use server::Server;

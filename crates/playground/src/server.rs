@@ -170,7 +170,7 @@ impl Server {
 }
 
 fn free_port() -> std::io::Result<u16> {
-    Ok(34999)
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// What the log holds so far; a log that cannot be read is as good as empty.

@@ -1,6 +1,6 @@
 //! What a check says when a promise is broken.
 
-use std::{error::Error as StdError, fmt, panic::Location};
+use std::{error::Error as StdError, fmt, iter, panic::Location};
 
 use tidb_connect_core::{Error, ErrorKind, players::LoadError};
 
@@ -15,9 +15,15 @@ impl Failure {
 
     /// An error where none was expected: `what`, then every cause.
     pub(crate) fn caused(what: &str, error: &(dyn StdError + 'static)) -> Self {
-        let causes = std::iter::successors(Some(error), |error| error.source());
-        Self(causes.fold(what.to_owned(), |text, cause| format!("{text}\n  {cause}")))
+        Self(chain(Some(error)).fold(what.to_owned(), |text, cause| format!("{text}\n  {cause}")))
     }
+}
+
+/// An error and all causes below it.
+pub(crate) fn chain<'a>(
+    error: Option<&'a (dyn StdError + 'static)>,
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(error, |&error| error.source())
 }
 
 impl fmt::Display for Failure {
@@ -65,11 +71,7 @@ pub(crate) fn holds(what: &str, it: bool) -> Result<(), Failure> {
 
 /// Fails unless `result` is an error of `kind`.
 #[track_caller]
-pub(crate) fn refused<T: fmt::Debug>(
-    what: &str,
-    result: Result<T, Error>,
-    kind: ErrorKind,
-) -> Result<Error, Failure> {
+pub(crate) fn refused<T: fmt::Debug>(what: &str, result: Result<T, Error>, kind: ErrorKind) -> Result<Error, Failure> {
     match result {
         Err(error) if error.kind() == kind => Ok(error),
         other => Err(Failure(format!(

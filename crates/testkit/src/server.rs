@@ -35,7 +35,7 @@ impl Server {
     pub(crate) fn create(driver: &str, open: Opener) -> Result<Self, Failure> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
 
-        let config = configured()?;
+        let config = named(Settings::from_env())?;
         let mut connection = connect(&config, None)?;
         let driver = driver.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         loop {
@@ -94,17 +94,19 @@ impl Server {
     }
 }
 
-/// The server that the environment names, never one that happens to run.
-fn configured() -> Result<ConnectionConfig, Failure> {
-    let settings = Settings::from_env().map_err(|error| Failure::caused("the server's settings are wrong:", &error))?;
+/// The server that `settings` name, never one that happens to run.
+fn named(settings: tidb_connect_core::Result<Settings>) -> Result<ConnectionConfig, Failure> {
+    let wrong = |error| Failure::caused("the settings of the server are wrong:", &error);
+    let settings = settings.map_err(wrong)?;
     if !settings.names_a_server() {
         return Err(Failure::new("no server: set TIDB_HOST and TIDB_PORT, or run `just test`, which starts one"));
     }
-    settings.config().map_err(|error| Failure::caused("the server's settings are wrong:", &error))
+    settings.config().map_err(wrong)
 }
 
 fn connect(config: &ConnectionConfig, database: Option<&str>) -> Result<Conn, Failure> {
-    let tls = config.uses_tls().then(|| SslOpts::default().with_root_cert_path(config.ca_path().map(ToOwned::to_owned)));
+    let tls =
+        config.uses_tls().then(|| SslOpts::default().with_root_cert_path(config.ca_path().map(ToOwned::to_owned)));
     let options = OptsBuilder::new()
         .ip_or_hostname(Some(config.host()))
         .tcp_port(config.port())
@@ -120,4 +122,20 @@ fn connect(config: &ConnectionConfig, database: Option<&str>) -> Result<Conn, Fa
         // Without it, a transaction that a store left open would hold up `DROP DATABASE` for as long as a day.
         .init(vec![format!("SET lock_wait_timeout = {}", PATIENCE.as_secs() / 2)]);
     Conn::new(options).map_err(|error| Failure::caused(&format!("the kit cannot connect to {config}:"), &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_must_be_named() {
+        let said = named(Ok(Settings::new())).expect_err("names none").to_string();
+        assert_eq!(said, "no server: set TIDB_HOST and TIDB_PORT, or run `just test`, which starts one");
+        let only_port = |name: &str| (name == "TIDB_PORT").then(|| "4001".to_owned());
+        assert_eq!(named(Ok(Settings::new().with_variables(".env", only_port))).expect("named").port(), 4001);
+        let no_port = |name: &str| (name == "TIDB_PORT").then(|| "abc".to_owned());
+        let said = named(Ok(Settings::new().with_variables(".env", no_port))).expect_err("wrong").to_string();
+        assert!(said.contains("TIDB_PORT"), "{said}");
+    }
 }

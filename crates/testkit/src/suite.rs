@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, process::ExitCode, sync::Arc, thread, time::Duration};
 
 use futures_util::future::BoxFuture;
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Trial};
 use tidb_connect_core::{ConnectionConfig, Result as StoreResult, players::PlayerStore};
 use tokio::{runtime, time};
 
@@ -113,12 +113,11 @@ impl Suite {
 
     fn trial(&self, check: Check) -> Trial {
         let (suite, difference) = (self.clone(), self.differences.iter().find(|d| d.check == check.name).copied());
-        let trial = Trial::ignorable_test(format!("{}::{}", self.name, check.name), move || {
-            match suite.conduct(check)? {
+        let trial =
+            Trial::ignorable_test(format!("{}::{}", self.name, check.name), move || match suite.conduct(check)? {
                 Verdict::Ignored(reason) => Ok(Completion::ignored_with(reason)),
-                Verdict::Judged(result) => judge(difference, result).map(|()| Completion::Completed),
-            }
-        });
+                Verdict::Judged(result) => Ok(judge(difference, result).map(|()| Completion::Completed)?),
+            });
         trial.with_kind(if difference.is_some() { "differs" } else { "" })
     }
 
@@ -186,5 +185,55 @@ fn judge(difference: Option<Difference>, result: Result<(), Failure>) -> Result<
         (Some(Difference { reason, .. }), Ok(())) => Err(Failure::new(format!(
             "the store no longer differs: the check passes, although a difference is declared ({reason})"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidb_connect_core::{Error, ErrorKind, players::MemoryStore};
+
+    use super::*;
+
+    const CHECK: &str = "create_refuses_a_taken_name";
+
+    fn suite() -> Suite {
+        Suite::in_process("memory", || async { Ok(MemoryStore::new()) })
+    }
+
+    fn failed(suite: Suite) -> u64 {
+        let arguments =
+            Arguments { filter: Some("refuses".into()), logfile: Some("/dev/null".into()), ..Arguments::default() };
+        libtest_mimic::run(&arguments, suite.trials()).num_failed
+    }
+
+    #[test]
+    fn a_declared_difference_must_be_one() {
+        assert_eq!(failed(suite()), 0);
+        assert_eq!(failed(suite().with_difference(CHECK, "it does not differ")), 1);
+        assert_eq!(failed(suite().with_difference("a_check_that_refuses_to_exist", "misspelt")), 1);
+    }
+
+    #[test]
+    fn a_difference_turns_the_result_round() {
+        let difference = Some(Difference { check: CHECK, reason: "a reason" });
+        let broken = || Err(Failure::new("broken"));
+        assert!(judge(None, Ok(())).is_ok() && judge(None, broken()).is_err());
+        assert!(judge(difference, broken()).is_ok());
+        let text = judge(difference, Ok(())).expect_err("no longer differs").to_string();
+        assert!(text.contains("no longer differs") && text.contains("a reason"), "{text}");
+    }
+
+    #[test]
+    fn what_keeps_a_check_from_being_made_is_no_difference() {
+        let cannot_open = || async { Err::<MemoryStore, _>(Error::new(ErrorKind::Unreachable, "nobody listens")) };
+        let suite = Suite::in_process("memory", cannot_open);
+        assert_eq!(failed(suite.clone().with_difference(CHECK, "a reason")), failed(suite));
+    }
+
+    #[test]
+    fn a_panic_is_a_failure_of_the_check() {
+        let check = Check { name: "panics", run: Run::Anywhere(|_| Box::pin(async { panic!("on purpose") })) };
+        let verdict = suite().conduct(check);
+        assert!(matches!(verdict, Ok(Verdict::Judged(Err(failure))) if failure.to_string().contains("on purpose")));
     }
 }

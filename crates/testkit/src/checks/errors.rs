@@ -10,7 +10,7 @@ use tidb_connect_core::{
 use super::{ABSENT, schema, table};
 use crate::{
     Failure, Store,
-    failure::{equal, holds},
+    failure::{chain, equal, holds},
 };
 
 /// A refused call: what was tried, by which operation, and what came.
@@ -111,7 +111,7 @@ pub async fn errors_name_no_other_driver(store: &Store) -> Result<(), Failure> {
 pub async fn errors_leave_the_cause_to_the_chain(store: &Store) -> Result<(), Failure> {
     for Refusal { what, error, .. } in refusals(store).await? {
         let text = error.to_string();
-        for cause in iter::successors(error.source(), |cause| cause.source()) {
+        for cause in chain(error.source()) {
             let cause = cause.to_string();
             holds(
                 &format!("the text of {what}, {text:?}, repeats its cause, {cause:?}"),

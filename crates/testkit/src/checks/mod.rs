@@ -1,6 +1,8 @@
 //! The checks, each a promise of the contract: plain functions that also any other test can call.
 //!
-//! A check gets a store on an empty database, without a table.
+//! A check gets a store on an empty database, without a table. Its error is a [`Failure`] that says how the store breaks
+//! the promise that the check's documentation states.
+#![allow(clippy::missing_errors_doc)] // Said once, above.
 
 use std::{fmt::Debug, future::Future};
 

@@ -194,7 +194,11 @@ pub async fn find_by_name_of_an_absent_name_is_none(store: &Store) -> Result<(),
 pub async fn find_by_name_minds_a_space_at_the_end(store: &Store) -> Result<(), Failure> {
     table(store, [("a", 1, 2)]).await?;
     for name in ["a ", "a  "] {
-        equal(&format!("the player with the name {name:?}, where there is \"a\""), store.find_by_name(name).await?, None)?;
+        equal(
+            &format!("the player with the name {name:?}, where there is \"a\""),
+            store.find_by_name(name).await?,
+            None,
+        )?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use tidb_connect_core::{
 use super::{bulk, everyone, refuses, table};
 use crate::{
     Failure, Server, Store,
-    failure::{equal, holds, refused},
+    failure::{chain, equal, holds, refused},
 };
 
 /// What SQLAlchemy creates for TiDB's Python tutorials: narrow ids, columns that may be NULL, no character set.
@@ -110,7 +110,8 @@ pub async fn refused_trade_names_a_null(store: &Store, server: &Server) -> Resul
 /// A sum with NULL is NULL: a seller whose coins are NULL must not take the buyer's along, nor goods get lost that way.
 pub async fn trade_loses_nothing_to_a_null(store: &Store, server: &Server) -> Result<(), Failure> {
     table_with_nulls(server)?;
-    let sides = [("the seller has NULL coins", PlayerId(1), PlayerId(2)), ("the buyer NULL goods", PlayerId(3), PlayerId(1))];
+    let sides =
+        [("the seller has NULL coins", PlayerId(1), PlayerId(2)), ("the buyer NULL goods", PlayerId(3), PlayerId(1))];
     for (what, buyer, seller) in sides {
         let result = store.trade(&Trade { buyer, seller, goods: 1, price: 1 }).await;
         refused(&format!("a trade where {what}"), result, ErrorKind::UnexpectedNull)?;
@@ -223,7 +224,7 @@ async fn cannot_connect(server: &Server, config: ConnectionConfig, kind: ErrorKi
     };
     let error = refused(&what, result, kind)?;
     text += &format!("{error:?} {error:#?} {error}");
-    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+    for cause in chain(error.source()) {
         text += &format!(" {cause}");
     }
     Ok(text)

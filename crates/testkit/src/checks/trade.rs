@@ -30,7 +30,11 @@ pub async fn trade_moves_coins_and_goods(store: &Store) -> Result<(), Failure> {
     let [a, b, c] = table(store, [("a", 1000, 20), ("b", 700, 30), ("c", 500, 40)]).await?;
     let players = [&a, &b, &c];
     store.trade(&between(&b, &a, 7, 300)).await?;
-    equal("coins and goods after the first trade", holdings(store, &players).await?, [(1300, 13), (400, 37), (500, 40)])?;
+    equal(
+        "coins and goods after the first trade",
+        holdings(store, &players).await?,
+        [(1300, 13), (400, 37), (500, 40)],
+    )?;
     store.trade(&between(&a, &b, 7, 300)).await?;
     equal("coins and goods after its reverse", holdings(store, &players).await?, [(1000, 20), (700, 30), (500, 40)])
 }

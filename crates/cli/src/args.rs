@@ -1,0 +1,93 @@
+//! What can be typed.
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+use tidb_connect_core::{Result, Setting, Settings};
+
+use crate::{dotenv, driver::Driver};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failed
+  2    a setting or an argument is wrong
+  3    no connection to the server
+  4    a table named players was there already and has been left alone
+  130  interrupted";
+
+/// See every Rust MySQL driver run against TiDB.
+#[derive(Debug, Parser)]
+#[command(name = "tidb-connect", version, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create players, trade goods for coins, print what the store returned, and remove it all
+    #[command(after_help = EXIT_CODES)]
+    Run(RunArgs),
+    /// Run a command with a throw-away server, or keep one in the foreground
+    #[command(after_help = "Without CMD the server's settings are printed as .env lines, and it runs until Ctrl-C.")]
+    Playground(PlaygroundArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Which driver to use
+    #[arg(long, value_enum, default_value = "sqlx")]
+    pub(crate) driver: Driver,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// Where the server is. A flag beats the environment, which beats .env.
+///
+/// There is no flag for the password: other users of the machine could read it.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Server (else the environment, else .env; the password only there, as TIDB_PASSWORD)")]
+pub(crate) struct ServerArgs {
+    /// Host name or address [TIDB_HOST]
+    #[arg(long)]
+    host: Option<String>,
+    /// TCP port [TIDB_PORT]
+    #[arg(long)]
+    port: Option<String>,
+    /// User name; on TiDB Cloud Starter <prefix>.root [TIDB_USER]
+    #[arg(long)]
+    user: Option<String>,
+    /// Database [TIDB_DB_NAME]
+    #[arg(long)]
+    database: Option<String>,
+    /// PEM file of a CA to trust beside Mozilla's [CA_PATH]
+    #[arg(long, value_name = "FILE")]
+    ca_path: Option<String>,
+    /// automatic, verify or disabled [TIDB_ENABLE_SSL]
+    #[arg(long, value_name = "MODE")]
+    tls: Option<String>,
+}
+
+impl ServerArgs {
+    /// What flags, the environment and `.env` say, in this order of precedence.
+    pub(crate) fn settings(self) -> Result<Settings> {
+        let settings = Settings::new()
+            .with_flag("--host", Setting::Host, self.host)
+            .with_flag("--port", Setting::Port, self.port)
+            .with_flag("--user", Setting::User, self.user)
+            .with_flag("--database", Setting::Database, self.database)
+            .with_flag("--ca-path", Setting::CaPath, self.ca_path)
+            .with_flag("--tls", Setting::Tls, self.tls)
+            .with_environment()?;
+        let dotenv = dotenv::read(".env".as_ref())?;
+        Ok(settings.with_variables(".env", |name| dotenv.get(name).cloned()))
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlaygroundArgs {
+    /// The command, run with TIDB_HOST, TIDB_PORT, TIDB_USER, TIDB_PASSWORD and TIDB_DB_NAME set
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}

@@ -1,0 +1,4 @@
+//! One module a command.
+
+pub(crate) mod playground;
+pub(crate) mod run;
