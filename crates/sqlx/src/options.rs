@@ -18,7 +18,6 @@ pub fn options(config: &ConnectionConfig) -> Result<MySqlConnectOptions> {
         .host(config.host())
         .port(config.port())
         .username(config.user())
-        .password(config.password().expose())
         .database(config.database())
         .ssl_mode(if config.uses_tls() { MySqlSslMode::VerifyIdentity } else { MySqlSslMode::Disabled })
         .statement_cache_capacity(ConnectionConfig::PREPARED_STATEMENTS)
@@ -27,6 +26,10 @@ pub fn options(config: &ConnectionConfig) -> Result<MySqlConnectOptions> {
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .set_names(false);
+    // The driver answers with a hash even of an empty password, which servers refuse.
+    if !config.password().is_empty() {
+        options = options.password(config.password().expose());
+    }
     if let Some(path) = config.ca_path() {
         options = options.ssl_ca(path);
     }

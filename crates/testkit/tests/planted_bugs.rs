@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI32, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use tidb_connect_core::{
     Error, ErrorKind, Outcome, Result,
-    players::{MemoryStore, NewPlayer, Player, PlayerId, PlayerStore, Status, Trade, is_valid_name},
+    players::{MemoryStore, NewPlayer, Player, PlayerId, PlayerStore, Status, Trade, is_valid_name, sql::MAX_ROWS},
 };
 use tidb_connect_testkit::{
     Store,
@@ -71,7 +71,7 @@ enum Bug {
     LendsGoods,
     AsksForGoodsFirst,
     KeepsHalfARefusedTrade,
-    MissesPlayersAsPoor,
+    TakesAbsentPlayersForPoor,
     TradesWithOneself,
     TradesNothing,
     Saturates,
@@ -79,9 +79,8 @@ enum Bug {
     AllowsFewCalls,
     LosesUpdates,
     Oversells,
-    ShowsHalfATrade,
+    MovesOneSideAfterTheOther,
     LeaksDroppedCalls,
-    KeepsHalfADroppedTrade,
     ChangesItsName,
     HasNoVersion,
     HasMoreConnectionsThanAllowed,
@@ -151,7 +150,7 @@ const PLANTED: &[(Bug, &str)] = &[
     (Bug::KeepsHalfARefusedTrade, "trade_refuses_too_few_goods"),
     (Bug::LendsGoods, "trade_refuses_too_few_goods"),
     (Bug::AsksForGoodsFirst, "trade_asks_for_coins_first"),
-    (Bug::MissesPlayersAsPoor, "trade_with_an_absent_player_is_not_found"),
+    (Bug::TakesAbsentPlayersForPoor, "trade_with_an_absent_player_is_not_found"),
     (Bug::TradesWithOneself, "trade_with_oneself_is_refused"),
     (Bug::TradesNothing, "trade_refuses_amounts_that_are_not_positive"),
     (Bug::Saturates, "trade_refuses_sums_that_do_not_fit"),
@@ -159,9 +158,9 @@ const PLANTED: &[(Bug, &str)] = &[
     (Bug::AllowsFewCalls, "many_tasks_share_a_store"),
     (Bug::LosesUpdates, "opposite_trades_at_once_lose_nothing"),
     (Bug::Oversells, "competing_trades_sell_everything_once"),
-    (Bug::ShowsHalfATrade, "no_read_sees_half_a_trade"),
+    (Bug::MovesOneSideAfterTheOther, "no_read_sees_half_a_trade"),
     (Bug::LeaksDroppedCalls, "dropped_calls_leave_the_store_usable"),
-    (Bug::KeepsHalfADroppedTrade, "dropped_trades_move_all_or_nothing"),
+    (Bug::MovesOneSideAfterTheOther, "dropped_trades_move_all_or_nothing"),
     (Bug::ChangesItsName, "driver_has_one_name"),
     (Bug::HasNoVersion, "server_version_is_given"),
     (Bug::HasMoreConnectionsThanAllowed, "status_of_an_open_store_is_well"),
@@ -221,24 +220,24 @@ fn verdict(name: &str, bug: Option<Bug>) -> std::result::Result<(), String> {
 /// A store in memory with at most one bug.
 #[derive(Debug)]
 struct Planted {
-    store: MemoryStore,
     bug: Option<Bug>,
-    turn: Mutex<()>,
-    busy: AtomicI32,
-    closed: AtomicBool,
-    /// The rows of a dropped table, and ids that were given before.
+    store: Reporting,
+    /// The rows of a dropped table.
     kept: Mutex<Vec<Player>>,
+    turn: Mutex<()>,
+    busy: AtomicUsize,
+    flag: AtomicBool,
 }
 
 impl Planted {
     fn new(bug: Option<Bug>) -> Self {
         Self {
-            store: MemoryStore::new(),
             bug,
-            turn: Mutex::default(),
-            busy: AtomicI32::default(),
-            closed: AtomicBool::default(),
+            store: Reporting { bug, store: MemoryStore::new() },
             kept: Mutex::default(),
+            turn: Mutex::default(),
+            busy: AtomicUsize::default(),
+            flag: AtomicBool::default(),
         }
     }
 
@@ -246,16 +245,405 @@ impl Planted {
         self.bug == Some(bug)
     }
 
-    /// What becomes of an error on its way to the caller.
+    /// Whether `result` is an error of `kind`, in a store with `bug`.
+    fn hides<T>(&self, bug: Bug, result: &Result<T>, kind: ErrorKind) -> bool {
+        self.has(bug) && result.as_ref().is_err_and(|error| error.kind() == kind)
+    }
+
+    async fn has_table(&self) -> Result<()> {
+        if self.has(Bug::AsksForTheTableFirst) { self.store.count().await.map(drop) } else { Ok(()) }
+    }
+
+    async fn player(&self, id: PlayerId) -> Result<Player> {
+        self.store.find(id).await?.ok_or_else(|| Error::refused("trade", ErrorKind::NotFound))
+    }
+
+    /// Both sides after a trade, whether or not it is possible.
+    async fn sides_after(&self, trade: &Trade) -> Result<[Player; 2]> {
+        let (mut buyer, mut seller) = (self.player(trade.buyer).await?, self.player(trade.seller).await?);
+        buyer.coins = buyer.coins.saturating_sub(trade.price);
+        buyer.goods = buyer.goods.saturating_add(trade.goods);
+        seller.coins = seller.coins.saturating_add(trade.price);
+        seller.goods = seller.goods.saturating_sub(trade.goods);
+        Ok([buyer, seller])
+    }
+
+    /// Makes a trade, whether or not it is possible.
+    async fn force(&self, trade: &Trade) -> Result<()> {
+        for side in self.sides_after(trade).await? {
+            self.store.update(&side).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl PlayerStore for Planted {
+    fn driver(&self) -> &'static str {
+        if self.has(Bug::ChangesItsName) && self.flag.fetch_xor(true, SeqCst) { "another" } else { self.store.driver() }
+    }
+
+    async fn server_version(&self) -> Result<String> {
+        if self.has(Bug::HasNoVersion) { Ok(String::new()) } else { self.store.server_version().await }
+    }
+
+    async fn create_table(&self) -> Result<()> {
+        let result = self.store.create_table().await;
+        if self.hides(Bug::TakesOverAnExistingTable, &result, ErrorKind::TableExists) {
+            return Ok(());
+        }
+        if self.hides(Bug::EmptiesAnExistingTable, &result, ErrorKind::TableExists) {
+            self.store.drop_table().await?;
+            self.store.create_table().await?;
+        }
+        if self.has(Bug::AddsAPlayerToANewTable) {
+            self.store.create(&NewPlayer::new("first", 0, 0)).await?;
+        }
+        for Player { name, coins, goods, .. } in self.kept.lock().await.drain(..) {
+            self.store.create(&NewPlayer { name, coins, goods }).await?;
+        }
+        result
+    }
+
+    async fn drop_table(&self) -> Result<()> {
+        if self.has(Bug::DropsNoRows) {
+            *self.kept.lock().await = self.store.list(None, u32::MAX).await?;
+        }
+        let result = self.store.drop_table().await;
+        if self.hides(Bug::DropsWhatIsNotThere, &result, ErrorKind::TableMissing) { Ok(()) } else { result }
+    }
+
+    async fn create(&self, player: &NewPlayer) -> Result<Player> {
+        self.has_table().await?;
+        let mut player = player.clone();
+        match self.bug {
+            Some(Bug::ReusesIds) if self.store.count().await? == 0 => {
+                self.store.drop_table().await?;
+                self.store.create_table().await?;
+            }
+            Some(Bug::ComparesNamesWithoutCase) => {
+                let name = player.name.to_lowercase();
+                if self.store.list(None, u32::MAX).await?.iter().any(|other| other.name.to_lowercase() == name) {
+                    return Err(Error::refused("create", ErrorKind::AlreadyExists));
+                }
+            }
+            Some(Bug::CutsNamesAtNul) => player.name.truncate(player.name.find('\0').unwrap_or(player.name.len())),
+            Some(Bug::TrimsNames) => player.name = player.name.trim().to_owned(),
+            Some(Bug::CountsNamesInBytes) if player.name.len() > 32 => {
+                return Err(Error::refused("create", ErrorKind::InvalidInput));
+            }
+            Some(Bug::StoresAnyName) if !is_valid_name(&player.name) => player.name = "mended".into(),
+            Some(Bug::HasUnsignedCoins) if player.coins < 0 => {
+                return Err(Error::refused("create", ErrorKind::OutOfRange));
+            }
+            Some(Bug::HasTwoWinners) => {
+                if self.store.find_by_name(&player.name).await?.is_some() {
+                    return Err(Error::refused("create", ErrorKind::AlreadyExists));
+                }
+                yield_now().await;
+                if let Some(winner) = self.store.find_by_name(&player.name).await? {
+                    return Ok(winner);
+                }
+            }
+            Some(Bug::AllowsFewCalls | Bug::LeaksDroppedCalls) => {
+                if self.busy.fetch_add(1, SeqCst) >= 4 {
+                    return Err(Error::refused("create", ErrorKind::PoolExhausted));
+                }
+                yield_now().await;
+                self.busy.fetch_sub(1, SeqCst);
+            }
+            _ => {}
+        }
+        let mut result = self.store.create(&player).await;
+        if self.hides(Bug::OverwritesATakenName, &result, ErrorKind::AlreadyExists) {
+            if let Some(taken) = self.store.find_by_name(&player.name).await? {
+                self.store.update(&player.with_id(taken.id)).await?;
+            }
+        }
+        if let (true, Ok(created)) = (self.has(Bug::ReturnsAnotherId), &mut result) {
+            created.id.0 += 1;
+        }
+        result
+    }
+
+    async fn create_many(&self, players: &[NewPlayer]) -> Result<u64> {
+        self.has_table().await?;
+        match self.bug {
+            Some(Bug::StoresTheFirstRowOnly) => {
+                self.store.create_many(&players[..players.len().min(1)]).await?;
+                Ok(players.len() as u64)
+            }
+            Some(Bug::ReturnsOneForManyRows) => Ok(self.store.create_many(players).await?.min(1)),
+            Some(Bug::FailsForNoRows) if players.is_empty() => Err(Error::refused("create_many", ErrorKind::Database)),
+            Some(bug @ (Bug::StoresRowsOneByOne | Bug::IgnoresTakenNames)) => {
+                let mut stored = 0;
+                for player in players {
+                    match self.store.create(player).await {
+                        Ok(_) => stored += 1,
+                        Err(error) if bug == Bug::IgnoresTakenNames && error.kind() == ErrorKind::AlreadyExists => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(stored)
+            }
+            Some(Bug::SkipsRowsOfWrongNames) => {
+                let valid: Vec<_> = players.iter().filter(|player| is_valid_name(&player.name)).cloned().collect();
+                self.store.create_many(&valid).await
+            }
+            Some(Bug::SendsTooManyRows) if players.len() > MAX_ROWS => {
+                Err(Error::refused("create_many", ErrorKind::LimitExceeded))
+            }
+            _ => self.store.create_many(players).await,
+        }
+    }
+
+    async fn find(&self, id: PlayerId) -> Result<Option<Player>> {
+        let result = self.store.find(id).await;
+        if self.hides(Bug::FindsNobodyWithoutATable, &result, ErrorKind::TableMissing) {
+            return Ok(None);
+        }
+        match result {
+            Ok(None) if self.has(Bug::FailsForAnAbsentId) => Err(Error::refused("find", ErrorKind::NotFound)),
+            result => result,
+        }
+    }
+
+    async fn find_by_name(&self, name: &str) -> Result<Option<Player>> {
+        let name = if self.has(Bug::IgnoresASpaceAtTheEnd) { name.trim_end_matches(' ') } else { name };
+        match self.store.find_by_name(name).await? {
+            None if self.has(Bug::FailsForAnAbsentName) => Err(Error::refused("find_by_name", ErrorKind::NotFound)),
+            found => Ok(found),
+        }
+    }
+
+    async fn list(&self, after: Option<PlayerId>, limit: u32) -> Result<Vec<Player>> {
+        match (self.bug, after) {
+            (Some(Bug::ListsByName), _) => {
+                let mut players = self.store.list(after, limit).await?;
+                players.sort_by(|a, b| a.name.cmp(&b.name));
+                Ok(players)
+            }
+            (Some(Bug::ListsFromAfter), Some(after)) => {
+                self.store.list(Some(PlayerId(after.0.saturating_sub(1))), limit).await
+            }
+            (Some(Bug::ListsAfterOnlyWhatIsThere), Some(after)) if self.store.find(after).await?.is_none() => {
+                Ok(Vec::new())
+            }
+            (Some(Bug::TakesLimit0ForNone), _) if limit == 0 => self.store.list(after, u32::MAX).await,
+            (Some(Bug::ListsOneTooFew), _) => self.store.list(after, limit.saturating_sub(1)).await,
+            _ => self.store.list(after, limit).await,
+        }
+    }
+
+    async fn count(&self) -> Result<u64> {
+        let count = self.store.count().await?;
+        match self.bug {
+            Some(Bug::CountsFromOne) => Ok(count + 1),
+            Some(Bug::CountsTheHighestId) => {
+                let last = self.store.list(None, u32::MAX).await?.pop();
+                Ok(last.map_or(0, |player| player.id.0 as u64))
+            }
+            _ => Ok(count),
+        }
+    }
+
+    async fn update(&self, player: &Player) -> Result<()> {
+        self.has_table().await?;
+        let mut player = player.clone();
+        let before = self.store.find(player.id).await;
+        match (self.bug, before) {
+            (Some(Bug::StoresNamesOfAnyLengthByUpdate), _) if player.name.len() > 32 => player.name.truncate(1),
+            (Some(Bug::ForgetsGoodsInUpdate), Ok(Some(before))) => player.goods = before.goods,
+            (Some(Bug::CountsChangedRows), Ok(Some(before))) if before == player => {
+                return Err(Error::refused("update", ErrorKind::NotFound));
+            }
+            _ => {}
+        }
+        let result = self.store.update(&player).await;
+        if self.hides(Bug::CreatesByUpdate, &result, ErrorKind::NotFound) {
+            let Player { name, coins, goods, .. } = player;
+            self.store.create(&NewPlayer { name, coins, goods }).await?;
+        }
+        let hidden = self.hides(Bug::ForgivesUpdatesOfNobody, &result, ErrorKind::NotFound)
+            || self.hides(Bug::SwallowsATakenNameInUpdate, &result, ErrorKind::AlreadyExists);
+        if hidden { Ok(()) } else { result }
+    }
+
+    async fn delete(&self, id: PlayerId) -> Result<()> {
+        let result = self.store.delete(id).await;
+        if self.has(Bug::DeletesTheNextToo) {
+            for next in self.store.list(Some(id), 1).await? {
+                self.store.delete(next.id).await?;
+            }
+        }
+        if self.hides(Bug::ForgivesDeletesOfNobody, &result, ErrorKind::NotFound) { Ok(()) } else { result }
+    }
+
+    async fn trade(&self, trade: &Trade) -> Result<()> {
+        match self.bug {
+            Some(Bug::TradesCoinsOnly) => {
+                let goods = [self.player(trade.buyer).await?.goods, self.player(trade.seller).await?.goods];
+                self.store.trade(trade).await?;
+                for (id, goods) in [trade.buyer, trade.seller].into_iter().zip(goods) {
+                    let player = self.player(id).await?;
+                    self.store.update(&Player { goods, ..player }).await?;
+                }
+                return Ok(());
+            }
+            Some(Bug::TradesWithAllBuyers) => {
+                self.store.trade(trade).await?;
+                for mut player in self.store.list(None, u32::MAX).await? {
+                    if player.id != trade.buyer && player.id != trade.seller {
+                        player.coins -= trade.price;
+                        self.store.update(&player).await?;
+                    }
+                }
+                return Ok(());
+            }
+            Some(Bug::KeepsTheLastCoin) if self.player(trade.buyer).await?.coins == trade.price => {
+                return Err(Error::refused("trade", ErrorKind::InsufficientCoins));
+            }
+            Some(Bug::TradesWithOneself) if trade.buyer == trade.seller => return Ok(()),
+            Some(Bug::TradesNothing) if trade.goods <= 0 || trade.price <= 0 => return Ok(()),
+            Some(Bug::LosesUpdates) => {
+                let sides = self.sides_after(trade).await?;
+                yield_now().await;
+                for side in sides {
+                    self.store.update(&side).await?;
+                }
+                return Ok(());
+            }
+            Some(Bug::Oversells) => {
+                let possible = self.player(trade.seller).await?.goods >= trade.goods;
+                yield_now().await;
+                return if possible { self.force(trade).await } else { self.store.trade(trade).await };
+            }
+            Some(Bug::MovesOneSideAfterTheOther) => {
+                let _turn = self.turn.lock().await;
+                let [buyer, seller] = self.sides_after(trade).await?;
+                self.store.update(&buyer).await?;
+                yield_now().await;
+                return self.store.update(&seller).await;
+            }
+            _ => {}
+        }
+        let result = self.store.trade(trade).await;
+        let forced = self.hides(Bug::LendsCoins, &result, ErrorKind::InsufficientCoins)
+            || self.hides(Bug::LendsGoods, &result, ErrorKind::InsufficientGoods)
+            || self.hides(Bug::Saturates, &result, ErrorKind::OutOfRange);
+        if forced {
+            return self.force(trade).await;
+        }
+        if self.hides(Bug::KeepsHalfARefusedTrade, &result, ErrorKind::InsufficientGoods) {
+            let [buyer, _] = self.sides_after(trade).await?;
+            self.store.update(&buyer).await?;
+        }
+        if self.hides(Bug::AsksForGoodsFirst, &result, ErrorKind::InsufficientCoins)
+            && self.player(trade.seller).await?.goods < trade.goods
+        {
+            return Err(Error::refused("trade", ErrorKind::InsufficientGoods));
+        }
+        if self.hides(Bug::TakesAbsentPlayersForPoor, &result, ErrorKind::NotFound) {
+            return Err(Error::refused("trade", ErrorKind::InsufficientCoins));
+        }
+        result
+    }
+
+    async fn status(&self) -> Status {
+        let mut status = self.store.status().await;
+        match self.bug {
+            Some(Bug::HasMoreConnectionsThanAllowed) => status.pool.size = status.pool.max + 1,
+            Some(Bug::IsNeverWell) => status.server = Err(Error::new(ErrorKind::TimedOut, "not well")),
+            Some(Bug::IsWellAfterClose) => status.server = Ok(()),
+            _ => {}
+        }
+        status
+    }
+
+    async fn close(&self) -> Result<()> {
+        match self.bug {
+            Some(Bug::StaysOpen) => Ok(()),
+            Some(Bug::ClosesOnce) if self.flag.swap(true, SeqCst) => {
+                Err(Error::new(ErrorKind::Closed, "closed already"))
+            }
+            _ => self.store.close().await,
+        }
+    }
+}
+
+/// A store in memory that may report its errors wrongly.
+#[derive(Debug)]
+struct Reporting {
+    bug: Option<Bug>,
+    store: MemoryStore,
+}
+
+impl Reporting {
     fn report<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|error| {
-            let text = error.to_string();
-            let rewritten = |text: String| {
-                let error = Error::new(error.kind(), text).with_outcome(error.outcome());
-                error.with_operation(result_operation(&error_operation(&text_of(&error))))
+            let rewritten = |kind, text: String| match error.operation_name() {
+                Some(operation) => Error::new(kind, text).with_operation(operation),
+                None => Error::new(kind, text),
             };
-            let _ = (&text, rewritten);
-            error
+            let (kind, text) = (error.kind(), error.to_string());
+            match self.bug {
+                Some(Bug::CallsEveryRefusalDatabase) => rewritten(ErrorKind::Database, text),
+                Some(Bug::HasWordsOfItsOwn) => rewritten(kind, "no".into()),
+                Some(Bug::RepeatsTheCause) => rewritten(kind, format!("{text}: the cause")).with_source("the cause"),
+                Some(Bug::NamesNoOperation) => Error::new(kind, text),
+                Some(Bug::NamesAnotherDriver) => error.with_driver("another"),
+                Some(Bug::WantsRefusalsRetried) => error.with_outcome(Outcome::Retryable),
+                _ => error,
+            }
         })
+    }
+}
+
+#[async_trait]
+impl PlayerStore for Reporting {
+    fn driver(&self) -> &'static str {
+        self.store.driver()
+    }
+    async fn server_version(&self) -> Result<String> {
+        self.report(self.store.server_version().await)
+    }
+    async fn create_table(&self) -> Result<()> {
+        self.report(self.store.create_table().await)
+    }
+    async fn drop_table(&self) -> Result<()> {
+        self.report(self.store.drop_table().await)
+    }
+    async fn create(&self, player: &NewPlayer) -> Result<Player> {
+        self.report(self.store.create(player).await)
+    }
+    async fn create_many(&self, players: &[NewPlayer]) -> Result<u64> {
+        self.report(self.store.create_many(players).await)
+    }
+    async fn find(&self, id: PlayerId) -> Result<Option<Player>> {
+        self.report(self.store.find(id).await)
+    }
+    async fn find_by_name(&self, name: &str) -> Result<Option<Player>> {
+        self.report(self.store.find_by_name(name).await)
+    }
+    async fn list(&self, after: Option<PlayerId>, limit: u32) -> Result<Vec<Player>> {
+        self.report(self.store.list(after, limit).await)
+    }
+    async fn count(&self) -> Result<u64> {
+        self.report(self.store.count().await)
+    }
+    async fn update(&self, player: &Player) -> Result<()> {
+        self.report(self.store.update(player).await)
+    }
+    async fn delete(&self, id: PlayerId) -> Result<()> {
+        self.report(self.store.delete(id).await)
+    }
+    async fn trade(&self, trade: &Trade) -> Result<()> {
+        self.report(self.store.trade(trade).await)
+    }
+    async fn status(&self) -> Status {
+        self.store.status().await
+    }
+    async fn close(&self) -> Result<()> {
+        self.store.close().await
     }
 }

@@ -111,8 +111,8 @@ async fn steps(store: &dyn PlayerStore, out: &mut (dyn Write + Send)) -> Result<
     print(out, &"============== trade 2 start =================")?;
     print(out, &trade(store, Trade { buyer, seller, goods: 10, price: 100 }).await?)?;
     print(out, &"============== trade 2 end ===================")?;
-    for id in [buyer, seller] {
-        print(out, &required(store.find(id).await?)?)?;
+    for name in ["buyer", "seller"] {
+        print(out, &required(store.find_by_name(name).await?)?)?;
     }
     Ok(())
 }
