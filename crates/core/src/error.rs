@@ -283,6 +283,12 @@ impl Error {
         Self::new(kind, format!("{operation}: {}", kind.sentence())).with_operation(operation)
     }
 
+    /// The error for a call on a pool or store that has been closed.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self::new(ErrorKind::Closed, "this has been closed: connect again to go on")
+    }
+
     /// A value in `column` that `driver` could not read as the type it should have.
     pub fn decode(driver: &'static str, operation: &'static str, column: &str, source: impl Into<BoxError>) -> Self {
         let message = format!("{operation}: the column {column} cannot be read as the type it should have");

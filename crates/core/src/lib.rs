@@ -12,7 +12,9 @@ mod connection;
 mod error;
 mod outcome;
 pub mod players;
+mod retry;
 
 pub use connection::{ConnectionConfig, Deployment, FoundSetting, Password, Setting, Settings, TlsMode, pool};
 pub use error::{BoxError, Error, ErrorKind, Fault, Result, ServerError, TlsFault};
 pub use outcome::{Outcome, Phase, classify};
+pub use retry::{Retry, RetryPolicy};

@@ -3,14 +3,15 @@
 use async_trait::async_trait;
 use mysql_async::{Params, Row, Value, prelude::Queryable};
 use tidb_connect_core::{
-    ConnectionConfig, Error, Phase, Result,
+    ConnectionConfig, Error, Phase, Result, RetryPolicy,
     players::{
         Attempt, NewPlayer, Player, PlayerId, PlayerStore, Status, Step, Trade, check_found, check_name, check_rows,
         is_valid_name, sql,
     },
 };
+use tokio::time::sleep;
 
-use crate::{DRIVER, Pool, connect, error::failed};
+use crate::{Connection, DRIVER, Pool, connect, error::failed};
 
 /// A [`PlayerStore`] on [`mysql_async`]. Clones share the pool.
 #[derive(Clone, Debug)]
@@ -56,10 +57,8 @@ impl PlayerStore for MysqlAsyncStore {
 
     async fn create(&self, player: &NewPlayer) -> Result<Player> {
         check_name("create", &player.name)?;
-        let mut connection = self.pool.get().await?;
-        let values = (&player.name, player.coins, player.goods);
-        connection.exec_drop(sql::CREATE, values).await.map_err(failed("create", Phase::Write))?;
-        Ok(player.with_id(PlayerId::from_last_insert_id(connection.last_insert_id().unwrap_or_default())))
+        let done = self.change("create", sql::CREATE, || row(player).to_vec()).await?;
+        Ok(player.with_id(PlayerId::from_last_insert_id(done.last_insert_id().unwrap_or_default())))
     }
 
     async fn create_many(&self, players: &[NewPlayer]) -> Result<u64> {
@@ -67,10 +66,8 @@ impl PlayerStore for MysqlAsyncStore {
         if players.is_empty() {
             return Ok(0);
         }
-        let values = players.iter().flat_map(|player| -> [Value; 3] {
-            [player.name.as_str().into(), player.coins.into(), player.goods.into()]
-        });
-        self.change("create_many", &sql::create_many(players.len()), values.collect::<Vec<Value>>()).await
+        let values = || players.iter().flat_map(row).collect::<Vec<_>>();
+        Ok(self.change("create_many", &sql::create_many(players.len()), values).await?.affected_rows())
     }
 
     async fn find(&self, id: PlayerId) -> Result<Option<Player>> {
@@ -103,12 +100,12 @@ impl PlayerStore for MysqlAsyncStore {
 
     async fn update(&self, player: &Player) -> Result<()> {
         check_name("update", &player.name)?;
-        let values = (&player.name, player.coins, player.goods, player.id.0);
-        check_found("update", self.change("update", sql::UPDATE, values).await?)
+        let values = || (&player.name, player.coins, player.goods, player.id.0);
+        check_found("update", self.change("update", sql::UPDATE, values).await?.affected_rows())
     }
 
     async fn delete(&self, id: PlayerId) -> Result<()> {
-        check_found("delete", self.change("delete", sql::DELETE, (id.0,)).await?)
+        check_found("delete", self.change("delete", sql::DELETE, || (id.0,)).await?.affected_rows())
     }
 
     async fn trade(&self, trade: &Trade) -> Result<()> {
@@ -119,7 +116,7 @@ impl PlayerStore for MysqlAsyncStore {
             let done = update.map(|()| connection.affected_rows()).map_err(failed("trade", Phase::Write));
             match attempt.after_update(done)? {
                 Step::Done => return Ok(()),
-                Step::Pause(time) => tokio::time::sleep(time).await,
+                Step::Pause(time) => sleep(time).await,
                 Step::Explain => {
                     let read = connection.exec(sql::SIDES, (trade.buyer.0, trade.seller.0)).await;
                     let sides: Vec<Row> = read.map_err(failed("trade", Phase::Read))?;
@@ -144,15 +141,36 @@ impl MysqlAsyncStore {
     /// Runs a statement without parameters or rows.
     async fn run(&self, operation: &'static str, statement: &'static str) -> Result<()> {
         let mut connection = self.pool.get().await?;
-        connection.query_drop(statement).await.map_err(failed(operation, Phase::Write))
+        let mut retry = RetryPolicy::statement().start();
+        loop {
+            match connection.query_drop(statement).await.map_err(failed(operation, Phase::Write)) {
+                Ok(()) => return Ok(()),
+                Err(error) => sleep(retry.after(error)?).await,
+            }
+        }
     }
 
-    /// Runs a statement that changes rows, and returns how many.
-    async fn change(&self, operation: &'static str, statement: &str, values: impl Into<Params> + Send) -> Result<u64> {
+    /// Runs a statement that changes rows, and returns the connection, which knows what it did.
+    async fn change<P: Into<Params> + Send>(
+        &self,
+        operation: &'static str,
+        statement: &str,
+        values: impl Fn() -> P + Send + Sync,
+    ) -> Result<Connection> {
         let mut connection = self.pool.get().await?;
-        connection.exec_drop(statement, values.into()).await.map_err(failed(operation, Phase::Write))?;
-        Ok(connection.affected_rows())
+        let mut retry = RetryPolicy::statement().start();
+        loop {
+            let done = connection.exec_drop(statement, values()).await;
+            match done.map_err(failed(operation, Phase::Write)) {
+                Ok(()) => return Ok(connection),
+                Err(error) => sleep(retry.after(error)?).await,
+            }
+        }
     }
+}
+
+fn row(player: &NewPlayer) -> [Value; 3] {
+    [player.name.as_str().into(), player.coins.into(), player.goods.into()]
 }
 
 fn required(row: Option<Row>, operation: &'static str) -> Result<Row> {

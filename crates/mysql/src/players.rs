@@ -1,9 +1,11 @@
 //! The worked example on this driver: players in a TiDB table.
 
+use std::thread::sleep;
+
 use async_trait::async_trait;
 use mysql::{Params, Row, Value, prelude::Queryable};
 use tidb_connect_core::{
-    ConnectionConfig, Error, Phase, Result,
+    ConnectionConfig, Error, Phase, Result, RetryPolicy,
     players::{
         Attempt, NewPlayer, Player, PlayerId, PlayerStore, Status, Step, Trade, check_found, check_name, check_rows,
         is_valid_name, sql,
@@ -39,7 +41,7 @@ impl MysqlStore {
     /// As [`connect`].
     pub async fn connect(config: &ConnectionConfig) -> Result<Self> {
         let store = Self::new(Pool::new(config)?);
-        store.run(|store| store.pool.get().map(drop)).await?;
+        store.run(|store| store.connection().map(drop)).await?;
         Ok(store)
     }
 
@@ -81,9 +83,8 @@ impl PlayerStore for MysqlStore {
     }
 
     async fn create_many(&self, players: &[NewPlayer]) -> Result<u64> {
-        check_rows("create_many", players)?;
-        let (rows, values) = (players.len(), values(players));
-        self.run(move |store| store.insert(rows, values)).await
+        let players = players.to_vec();
+        self.run(move |store| store.create_many(&players)).await
     }
 
     async fn find(&self, id: PlayerId) -> Result<Option<Player>> {
@@ -176,10 +177,8 @@ impl BlockingStore {
     /// As there.
     pub fn create(&self, player: &NewPlayer) -> Result<Player> {
         check_name("create", &player.name)?;
-        let mut connection = self.connection()?;
-        let values = (&player.name, player.coins, player.goods);
-        connection.exec_drop(sql::CREATE, values).map_err(failed("create", Phase::Write))?;
-        Ok(player.with_id(PlayerId::from_last_insert_id(connection.last_insert_id())))
+        let done = self.change("create", sql::CREATE, || row(player).to_vec())?;
+        Ok(player.with_id(PlayerId::from_last_insert_id(done.last_insert_id())))
     }
 
     /// As [`PlayerStore::create_many`].
@@ -188,7 +187,11 @@ impl BlockingStore {
     /// As there.
     pub fn create_many(&self, players: &[NewPlayer]) -> Result<u64> {
         check_rows("create_many", players)?;
-        self.insert(players.len(), values(players))
+        if players.is_empty() {
+            return Ok(0);
+        }
+        let values = || players.iter().flat_map(row).collect::<Vec<_>>();
+        Ok(self.change("create_many", &sql::create_many(players.len()), values)?.affected_rows())
     }
 
     /// As [`PlayerStore::find`].
@@ -237,8 +240,8 @@ impl BlockingStore {
     /// As there.
     pub fn update(&self, player: &Player) -> Result<()> {
         check_name("update", &player.name)?;
-        let values = (&player.name, player.coins, player.goods, player.id.0);
-        check_found("update", self.change("update", sql::UPDATE, values)?)
+        let values = || (&player.name, player.coins, player.goods, player.id.0);
+        check_found("update", self.change("update", sql::UPDATE, values)?.affected_rows())
     }
 
     /// As [`PlayerStore::delete`].
@@ -246,7 +249,7 @@ impl BlockingStore {
     /// # Errors
     /// As there.
     pub fn delete(&self, id: PlayerId) -> Result<()> {
-        check_found("delete", self.change("delete", sql::DELETE, (id.0,))?)
+        check_found("delete", self.change("delete", sql::DELETE, || (id.0,))?.affected_rows())
     }
 
     /// As [`PlayerStore::trade`].
@@ -261,7 +264,7 @@ impl BlockingStore {
             let done = update.map(|()| connection.affected_rows()).map_err(failed("trade", Phase::Write));
             match attempt.after_update(done)? {
                 Step::Done => return Ok(()),
-                Step::Pause(time) => std::thread::sleep(time),
+                Step::Pause(time) => sleep(time),
                 Step::Explain => {
                     let read = connection.exec(sql::SIDES, (trade.buyer.0, trade.seller.0));
                     let sides: Vec<Row> = read.map_err(failed("trade", Phase::Read))?;
@@ -286,25 +289,36 @@ impl BlockingStore {
 
     /// Runs a statement without parameters or rows.
     fn execute(&self, operation: &'static str, statement: &'static str) -> Result<()> {
-        self.connection()?.query_drop(statement).map_err(failed(operation, Phase::Write))
-    }
-
-    /// Runs a statement that changes rows, and returns how many.
-    fn change(&self, operation: &'static str, statement: &str, values: impl Into<Params>) -> Result<u64> {
         let mut connection = self.connection()?;
-        connection.exec_drop(statement, values).map_err(failed(operation, Phase::Write))?;
-        Ok(connection.affected_rows())
+        let mut retry = RetryPolicy::statement().start();
+        loop {
+            match connection.query_drop(statement).map_err(failed(operation, Phase::Write)) {
+                Ok(()) => return Ok(()),
+                Err(error) => sleep(retry.after(error)?),
+            }
+        }
     }
 
-    fn insert(&self, rows: usize, values: Vec<Value>) -> Result<u64> {
-        if rows == 0 { Ok(0) } else { self.change("create_many", &sql::create_many(rows), values) }
+    /// Runs a statement that changes rows, and returns the connection, which knows what it did.
+    fn change<P: Into<Params>>(
+        &self,
+        operation: &'static str,
+        statement: &str,
+        values: impl Fn() -> P,
+    ) -> Result<Held> {
+        let mut connection = self.connection()?;
+        let mut retry = RetryPolicy::statement().start();
+        loop {
+            match connection.exec_drop(statement, values()).map_err(failed(operation, Phase::Write)) {
+                Ok(()) => return Ok(connection),
+                Err(error) => sleep(retry.after(error)?),
+            }
+        }
     }
 }
 
-fn values(players: &[NewPlayer]) -> Vec<Value> {
-    let row =
-        |player: &NewPlayer| -> [Value; 3] { [player.name.as_str().into(), player.coins.into(), player.goods.into()] };
-    players.iter().flat_map(row).collect()
+fn row(player: &NewPlayer) -> [Value; 3] {
+    [player.name.as_str().into(), player.coins.into(), player.goods.into()]
 }
 
 fn required(row: Option<Row>, operation: &'static str) -> Result<Row> {

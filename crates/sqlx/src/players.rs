@@ -1,14 +1,19 @@
 //! The worked example on this driver: players in a TiDB table.
 
 use async_trait::async_trait;
-use sqlx::{Executor, Row, mysql::MySqlRow};
+use sqlx::{
+    Executor, MySql, Row,
+    mysql::{MySqlArguments, MySqlQueryResult, MySqlRow},
+    query::Query,
+};
 use tidb_connect_core::{
-    ConnectionConfig, Error, Phase, Result,
+    ConnectionConfig, Error, Phase, Result, RetryPolicy,
     players::{
         Attempt, NewPlayer, Player, PlayerId, PlayerStore, Status, Step, Trade, check_found, check_name, check_rows,
         is_valid_name, sql,
     },
 };
+use tokio::time::sleep;
 
 use crate::{DRIVER, Pool, connect, error::failed};
 
@@ -57,9 +62,7 @@ impl PlayerStore for SqlxStore {
 
     async fn create(&self, player: &NewPlayer) -> Result<Player> {
         check_name("create", &player.name)?;
-        let mut connection = self.pool.get().await?;
-        let insert = sqlx::query(sql::CREATE).bind(&player.name).bind(player.coins).bind(player.goods);
-        let done = insert.execute(&mut connection).await.map_err(failed("create", Phase::Write))?;
+        let done = self.change("create", sql::CREATE, |query| row(query, player)).await?;
         Ok(player.with_id(PlayerId::from_last_insert_id(done.last_insert_id())))
     }
 
@@ -107,17 +110,14 @@ impl PlayerStore for SqlxStore {
 
     async fn update(&self, player: &Player) -> Result<()> {
         check_name("update", &player.name)?;
-        let update =
-            sqlx::query(sql::UPDATE).bind(&player.name).bind(player.coins).bind(player.goods).bind(player.id.0);
-        let mut connection = self.pool.get().await?;
-        let done = update.execute(&mut connection).await.map_err(failed("update", Phase::Write))?;
-        check_found("update", done.rows_affected())
+        let change = self.change("update", sql::UPDATE, |query| {
+            query.bind(&player.name).bind(player.coins).bind(player.goods).bind(player.id.0)
+        });
+        check_found("update", change.await?.rows_affected())
     }
 
     async fn delete(&self, id: PlayerId) -> Result<()> {
-        let mut connection = self.pool.get().await?;
-        let done = sqlx::query(sql::DELETE).bind(id.0).execute(&mut connection).await;
-        check_found("delete", done.map_err(failed("delete", Phase::Write))?.rows_affected())
+        check_found("delete", self.change("delete", sql::DELETE, |query| query.bind(id.0)).await?.rows_affected())
     }
 
     async fn trade(&self, trade: &Trade) -> Result<()> {
@@ -128,7 +128,7 @@ impl PlayerStore for SqlxStore {
             let done = update.execute(&mut connection).await.map_err(failed("trade", Phase::Write));
             match attempt.after_update(done.map(|done| done.rows_affected()))? {
                 Step::Done => return Ok(()),
-                Step::Pause(time) => tokio::time::sleep(time).await,
+                Step::Pause(time) => sleep(time).await,
                 Step::Explain => {
                     let read = sqlx::query(sql::SIDES).bind(trade.buyer.0).bind(trade.seller.0);
                     let sides = read.fetch_all(&mut connection).await.map_err(failed("trade", Phase::Read))?;
@@ -149,13 +149,42 @@ impl PlayerStore for SqlxStore {
     }
 }
 
+type Statement<'q> = Query<'q, MySql, MySqlArguments>;
+
 impl SqlxStore {
     /// Runs a statement without parameters or rows.
     async fn run(&self, operation: &'static str, statement: &'static str) -> Result<()> {
         let mut connection = self.pool.get().await?;
-        let done = connection.execute(statement).await;
-        done.map(drop).map_err(failed(operation, Phase::Write))
+        let mut retry = RetryPolicy::statement().start();
+        loop {
+            match connection.execute(statement).await.map_err(failed(operation, Phase::Write)) {
+                Ok(_) => return Ok(()),
+                Err(error) => sleep(retry.after(error)?).await,
+            }
+        }
     }
+
+    /// Runs a statement that changes rows, with the values that `bind` gives it.
+    async fn change<'q>(
+        &self,
+        operation: &'static str,
+        statement: &'q str,
+        bind: impl Fn(Statement<'q>) -> Statement<'q> + Send + Sync,
+    ) -> Result<MySqlQueryResult> {
+        let mut connection = self.pool.get().await?;
+        let mut retry = RetryPolicy::statement().start();
+        loop {
+            let done = bind(sqlx::query(statement)).execute(&mut connection).await;
+            match done.map_err(failed(operation, Phase::Write)) {
+                Ok(done) => return Ok(done),
+                Err(error) => sleep(retry.after(error)?).await,
+            }
+        }
+    }
+}
+
+fn row<'q>(query: Statement<'q>, player: &'q NewPlayer) -> Statement<'q> {
+    query.bind(&player.name).bind(player.coins).bind(player.goods)
 }
 
 fn player(row: &MySqlRow, operation: &'static str) -> Result<Player> {

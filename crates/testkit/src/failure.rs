@@ -1,8 +1,11 @@
 //! What a check says when a promise is broken.
 
-use std::{error::Error as StdError, fmt, iter, panic::Location};
+use std::{error::Error as StdError, fmt, iter};
 
 use tidb_connect_core::{Error, ErrorKind, players::LoadError};
+
+/// How much of a value is shown, in characters.
+const LONGEST: usize = 1_000;
 
 /// Why a check failed: what was expected and what came instead.
 pub struct Failure(String);
@@ -54,29 +57,27 @@ impl From<LoadError> for Failure {
 }
 
 /// Fails unless `came` is `expected`.
-#[track_caller]
 pub(crate) fn equal<A, B>(what: &str, came: A, expected: B) -> Result<(), Failure>
 where
     A: fmt::Debug + PartialEq<B>,
     B: fmt::Debug,
 {
-    holds(&format!("{what}\n  expected: {expected:?}\n  came:     {came:?}"), came == expected)
+    holds(&contrast(what, &format!("{expected:?}"), &format!("{came:?}")), came == expected)
 }
 
 /// Fails unless it is `true`.
-#[track_caller]
 pub(crate) fn holds(what: &str, it: bool) -> Result<(), Failure> {
-    if it { Ok(()) } else { Err(Failure(format!("{what}\n  at {}", Location::caller()))) }
+    if it { Ok(()) } else { Err(Failure::new(what)) }
 }
 
 /// Fails unless `result` is an error of `kind`.
-#[track_caller]
 pub(crate) fn refused<T: fmt::Debug>(what: &str, result: Result<T, Error>, kind: ErrorKind) -> Result<Error, Failure> {
     match result {
         Err(error) if error.kind() == kind => Ok(error),
-        other => Err(Failure(format!(
-            "{what}\n  expected: an error of kind {kind:?}\n  came:     {other:?}\n  at {}",
-            Location::caller()
-        ))),
+        other => Err(Failure(contrast(what, &format!("an error of kind {kind:?}"), &format!("{other:?}")))),
     }
+}
+
+fn contrast(what: &str, expected: &str, came: &str) -> String {
+    format!("{what}\n  expected: {expected:.LONGEST$}\n  came:     {came:.LONGEST$}")
 }

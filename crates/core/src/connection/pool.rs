@@ -167,9 +167,9 @@ pub trait Connector: Send + Sync + 'static {
     fn disconnect(&self, connection: Self::Connection) -> impl Future<Output = ()> + Send;
 }
 
-/// Counters of a pool at one moment.
+/// Counters of a pool at one moment; all zero by default, for a store without one.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolStatus {
     /// How many connections may be open.
     pub max: usize,
@@ -285,7 +285,7 @@ impl<C: Connector> Pool<C> {
     pub async fn acquire(&self) -> Result<Lease<C>> {
         let object = self.0.get().await.map_err(|error| match error {
             PoolError::Backend(error) => error,
-            PoolError::Closed => closed(),
+            PoolError::Closed => Error::closed(),
             other => Error::new(ErrorKind::Driver, "the pool failed").with_source(other),
         })?;
         self.manager().in_use.fetch_add(1, Ordering::SeqCst);
@@ -353,10 +353,6 @@ impl<C: Connector> Pool<C> {
         let message = format!("the pool is closed, but {in_use} of its connections are still in use");
         Error::new(ErrorKind::TimedOut, message).with_driver(C::DRIVER)
     }
-}
-
-fn closed() -> Error {
-    Error::new(ErrorKind::Closed, "the pool is closed: open another with connect")
 }
 
 impl<C: Connector> Clone for Pool<C> {

@@ -64,7 +64,7 @@ impl MemoryStore {
 
     fn state(&self) -> Result<MutexGuard<'_, State>> {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.closed { Err(Error::new(ErrorKind::Closed, "the store is closed")) } else { Ok(state) }
+        if state.closed { Err(Error::closed()) } else { Ok(state) }
     }
 }
 
@@ -171,8 +171,7 @@ impl PlayerStore for MemoryStore {
     }
 
     async fn status(&self) -> Status {
-        let pool = PoolStatus { max: 0, size: 0, idle: 0, waiting: 0 };
-        Status { pool, server: self.state().map(drop) }
+        Status { pool: PoolStatus::default(), server: self.state().map(drop) }
     }
 
     async fn close(&self) -> Result<()> {

@@ -15,6 +15,8 @@ use crate::{Result, pool::PoolStatus};
 /// - **Failure.** An [`Error`](crate::Error) means that nothing was changed, except when its
 ///   [outcome](crate::Error::outcome) is [`Unknown`](crate::Outcome::Unknown): then the change may have been made, and
 ///   the caller has to look. Nothing is changed in part.
+/// - **Conflicts.** A change that meets another transaction's, and that the server undid, is made again within for up to
+///   10 s; only then it is [`Conflict`](crate::ErrorKind::Conflict).
 /// - **Absence.** A look-up that finds no row is `Ok(None)`. Changing a row that is not there is
 ///   [`NotFound`](crate::ErrorKind::NotFound).
 /// - **Names.** 1 to 32 characters, no space at the end, compared character by character; anything else is refused as
@@ -98,7 +100,7 @@ pub trait PlayerStore: Debug + Send + Sync + 'static {
     /// Stores a player's name, coins and goods under its id; storing what is there already is no error.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when no player has this id,
+    /// [`NotFound`](crate::ErrorKind::NotFound) when no player has this id, whatever the name;
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) when another one has the name.
     async fn update(&self, player: &Player) -> Result<()>;
 
@@ -110,14 +112,13 @@ pub trait PlayerStore: Debug + Send + Sync + 'static {
 
     /// Moves goods from the seller to the buyer and coins the other way, both or nothing.
     ///
-    /// Conflicts with other transactions are tried again within; one that persists for seconds is reported as
-    /// [`Conflict`](crate::ErrorKind::Conflict).
-    ///
     /// # Errors
-    /// The trade is refused, and nothing changed, with [`InsufficientCoins`](crate::ErrorKind::InsufficientCoins) (asked
-    /// first), [`InsufficientGoods`](crate::ErrorKind::InsufficientGoods), [`NotFound`](crate::ErrorKind::NotFound),
-    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) when a sum would not fit its column, or
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when both sides are the same player or an amount is not positive.
+    /// The trade is refused, and nothing changed, for the first of these reasons that holds:
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when both sides are the same player or an amount is not positive,
+    /// [`NotFound`](crate::ErrorKind::NotFound) when one of them is not there,
+    /// [`InsufficientCoins`](crate::ErrorKind::InsufficientCoins),
+    /// [`InsufficientGoods`](crate::ErrorKind::InsufficientGoods), or
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) when a sum would not fit its column.
     async fn trade(&self, trade: &Trade) -> Result<()>;
 
     /// The pool's counters and whether the server answers: enough for a health check.

@@ -1,15 +1,9 @@
 //! How a trade goes on after each answer: once for all drivers, without any I/O.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Player, PlayerId, Trade};
-use crate::{Error, ErrorKind, Outcome, Result};
-
-/// How long conflicts are tried again before the caller hears of them.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The longest pause between two tries; each is a random share of it, growing from a millisecond.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+use crate::{Error, ErrorKind, Result, Retry, RetryPolicy};
 
 /// The name that errors carry.
 const OPERATION: &str = "trade";
@@ -30,8 +24,7 @@ const OPERATION: &str = "trade";
 #[derive(Debug)]
 pub struct Attempt {
     trade: Trade,
-    started: Instant,
-    conflicts: u32,
+    conflicts: Retry,
     refused: bool,
 }
 
@@ -60,7 +53,7 @@ impl Attempt {
         if trade.goods <= 0 || trade.price <= 0 {
             return refuse("goods and price must be more than 0");
         }
-        Ok(Self { trade, started: Instant::now(), conflicts: 0, refused: false })
+        Ok(Self { trade, conflicts: RetryPolicy::statement().start(), refused: false })
     }
 
     /// The parameters of [`sql::TRADE`](super::sql::TRADE), in order; all fit the drivers' widest integer.
@@ -79,12 +72,7 @@ impl Attempt {
         match affected {
             Ok(0) => Ok(Step::Explain),
             Ok(_) => Ok(Step::Done),
-            Err(error) if is_conflict(&error) && self.started.elapsed() < PATIENCE => {
-                self.conflicts += 1;
-                let bound = Duration::from_millis(1 << self.conflicts.min(10)).min(LONGEST_PAUSE);
-                Ok(Step::Pause(bound.mul_f64(fastrand::f64())))
-            }
-            Err(error) => Err(error),
+            Err(error) => self.conflicts.after(error).map(Step::Pause),
         }
     }
 
@@ -115,10 +103,6 @@ impl Attempt {
     }
 }
 
-fn is_conflict(error: &Error) -> bool {
-    error.kind() == ErrorKind::Conflict && error.outcome() == Outcome::Retryable
-}
-
 fn refusal(kind: ErrorKind, message: String) -> Error {
     Error::new(kind, format!("{OPERATION}: {message}")).with_operation(OPERATION)
 }
@@ -131,10 +115,6 @@ mod tests {
 
     fn player(id: i64, coins: i32, goods: i32) -> Player {
         Player { id: PlayerId(id), name: format!("p{id}"), coins, goods }
-    }
-
-    fn conflict() -> Error {
-        Error::new(ErrorKind::Conflict, "deadlock")
     }
 
     #[test]
@@ -157,14 +137,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_conflict_is_tried_again() {
+    fn a_conflict_is_tried_again() {
         let mut attempt = Attempt::new(TRADE).expect("valid");
-        for _ in 0..100 {
-            let Ok(Step::Pause(time)) = attempt.after_update(Err(conflict())) else { panic!("must pause") };
-            assert!(time <= LONGEST_PAUSE);
-        }
-        let unknown = conflict().with_outcome(Outcome::Unknown);
-        assert!(attempt.after_update(Err(unknown)).is_err());
+        let conflict = Error::new(ErrorKind::Conflict, "deadlock");
+        assert!(matches!(attempt.after_update(Err(conflict)), Ok(Step::Pause(_))));
         assert!(attempt.after_update(Err(Error::new(ErrorKind::ConnectionLost, "lost"))).is_err());
         assert_eq!(attempt.after_update(Ok(2)).expect("done"), Step::Done);
     }

@@ -1,5 +1,7 @@
 //! Many players at a time.
 
+use std::collections::HashSet;
+
 use futures_util::{StreamExt, TryStreamExt};
 use tidb_connect_core::{
     ErrorKind,
@@ -17,15 +19,16 @@ pub(super) fn crowd(count: i32) -> Vec<NewPlayer> {
     (0..count).map(|n| NewPlayer::new(format!("player {n}"), n, count - n)).collect()
 }
 
-/// What is stored, without ids, in the order of names; `expected` likewise.
+/// Fails unless just these players are stored, whatever their ids are.
 pub(super) async fn stores_exactly(store: &Store, expected: &[NewPlayer]) -> Result<(), Failure> {
-    let by_name = |mut players: Vec<NewPlayer>| {
-        players.sort_by(|a, b| a.name.cmp(&b.name));
-        players
-    };
     let new = |Player { name, coins, goods, .. }| NewPlayer { name, coins, goods };
-    let stored = everyone(store).await?.into_iter().map(new).collect();
-    equal("the players stored", by_name(stored), by_name(expected.to_vec()))
+    let stored: Vec<_> = everyone(store).await?.into_iter().map(new).collect();
+    let [came, wanted] = [&stored[..], expected].map(|players| players.iter().collect::<HashSet<_>>());
+    let missing: Vec<_> = wanted.difference(&came).collect();
+    let unexpected: Vec<_> = came.difference(&wanted).collect();
+    holds(&format!("these players are not stored: {missing:?}"), missing.is_empty())?;
+    holds(&format!("these players should not be stored: {unexpected:?}"), unexpected.is_empty())?;
+    equal("how many players are stored", stored.len(), expected.len())
 }
 
 /// Hundreds of rows in one call, each with its own values.

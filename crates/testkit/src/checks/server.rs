@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::join_all;
 use tidb_connect_core::{
-    ConnectionConfig, ErrorKind, Outcome,
+    ConnectionConfig, ErrorKind, Outcome, TlsMode,
     players::{NewPlayer, Player, PlayerId, Trade, sql::MAX_ROWS},
 };
 
@@ -194,7 +194,10 @@ pub async fn close_lets_calls_under_way_end(store: &Store, server: &Server) -> R
 /// A wrong password is refused as such, and neither the store nor the error shows it.
 pub async fn wrong_password_is_refused_and_not_shown(_: &Store, server: &Server) -> Result<(), Failure> {
     const CANARY: &str = "canary-password";
-    let text = cannot_connect(server, server.config().clone().with_password(CANARY), ErrorKind::AccessDenied).await?;
+    // Said by name, since the automatic mode would turn TLS on for a password where there was none.
+    let tls = if server.config().uses_tls() { TlsMode::Verify } else { TlsMode::Disabled };
+    let config = server.config().clone().with_password(CANARY).with_tls(tls);
+    let text = cannot_connect(server, config, ErrorKind::AccessDenied).await?;
     holds(&format!("the password stands in {text}"), !text.contains(CANARY))
 }
 

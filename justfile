@@ -1,0 +1,40 @@
+# The recipes, with what they do.
+[private]
+default:
+    @just --list
+
+# See it work: `just run driver=sqlx`, `driver=mysql`, `driver=mysql_async` or `driver=memory`, then any flags of the CLI.
+run driver="sqlx" *flags: server
+    @cargo run --quiet --package tidb-connect-cli -- run --driver {{ quote(trim_start_match(driver, "driver=")) }} {{ flags }}
+
+# Everything that must hold: formatting, lints, documentation, and every test against a throw-away server.
+test: server
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- --deny warnings
+    RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps
+    cargo build --workspace --all-targets
+    cargo run --quiet --package tidb-connect-cli -- playground -- cargo test --workspace
+
+# A throw-away server for a command (`just playground -- mysql …`), or in the foreground.
+playground *command: server
+    @cargo run --quiet --package tidb-connect-cli -- playground {{ command }}
+
+# Installs MariaDB's server where no server can be found or started, after saying so.
+[private]
+server:
+    #!/bin/sh
+    set -eu
+    PATH="$PATH:/usr/sbin:/usr/local/sbin"
+    have() { command -v "$1" >/dev/null 2>&1; }
+    if [ -n "${TIDB_HOST:-}${TIDB_PORT:-}${DATABASE_HOST:-}${DATABASE_URL:-}${TIDB_SERVER:-}" ] || [ -f .env ] ||
+        have tidb-server || have mariadbd || have mysqld ||
+        [ -n "$(ls -d "${TIUP_HOME:-$HOME/.tiup}"/components/tidb/v*/tidb-server 2>/dev/null)" ]; then
+        exit 0
+    fi
+    # The CLI says what to do where this cannot help.
+    have apt-get || exit 0
+    sudo=$( [ "$(id -u)" = 0 ] || echo sudo )
+    echo "No TiDB is here to run against. Installing MariaDB's server instead (Debian's mariadb-server-core, 25 MB):" >&2
+    echo "  $sudo apt-get install --yes --no-install-recommends mariadb-server-core" >&2
+    $sudo apt-get update --quiet=2 >&2
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends mariadb-server-core >&2
