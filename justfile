@@ -13,7 +13,7 @@ test: server
     cargo clippy --workspace --all-targets -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps
     cargo build --workspace --all-targets
-    cargo run --quiet --package tidb-connect-cli -- playground -- cargo test --workspace
+    cargo run --quiet --package tidb-connect-cli -- playground -- cargo test --workspace --no-fail-fast
 
 # A throw-away server for a command (`just playground -- mysql …`), or in the foreground.
 playground *command: server

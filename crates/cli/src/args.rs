@@ -49,22 +49,22 @@ pub(crate) struct RunArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Server (else the environment, else .env; the password only there, as TIDB_PASSWORD)")]
 pub(crate) struct ServerArgs {
-    /// Host name or address [TIDB_HOST]
+    /// Host name or address (TIDB_HOST)
     #[arg(long)]
     host: Option<String>,
-    /// TCP port [TIDB_PORT]
+    /// TCP port (TIDB_PORT)
     #[arg(long)]
     port: Option<String>,
-    /// User name; on TiDB Cloud Starter <prefix>.root [TIDB_USER]
+    /// User name; on TiDB Cloud Starter PREFIX.root (TIDB_USER)
     #[arg(long)]
     user: Option<String>,
-    /// Database [TIDB_DB_NAME]
+    /// Database (TIDB_DB_NAME)
     #[arg(long)]
     database: Option<String>,
-    /// PEM file of a CA to trust beside Mozilla's [CA_PATH]
+    /// PEM file of a CA to trust beside Mozilla's (CA_PATH)
     #[arg(long, value_name = "FILE")]
     ca_path: Option<String>,
-    /// automatic, verify or disabled [TIDB_ENABLE_SSL]
+    /// automatic, verify or disabled (TIDB_ENABLE_SSL)
     #[arg(long, value_name = "MODE")]
     tls: Option<String>,
 }

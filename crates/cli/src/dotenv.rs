@@ -25,13 +25,16 @@ pub(crate) fn read(path: &Path) -> Result<HashMap<String, String>> {
             return Err(wrong(format!("line {number} of {name} has a $ in {key}: put the value in single quotes")));
         }
     }
-    dotenvy::from_read_iter(text.as_bytes()).collect::<Result<_, _>>().map_err(|error| match error {
-        dotenvy::Error::LineParse(line, _) => {
-            let number = text.lines().position(|candidate| candidate.trim() == line.trim()).map_or(0, |at| at + 1);
-            wrong(format!("line {number} of {name} is not of the form NAME=value: quote a value with spaces"))
-        }
-        error => wrong(format!("{name} cannot be read")).with_source(error),
+    parse(&text).map_err(|_| {
+        // The library reports a part of the line's text, which must not be shown, and not its number.
+        let lines: Vec<&str> = text.lines().collect();
+        let good = (0..lines.len()).rev().find(|&count| parse(&lines[..count].join("\n")).is_ok()).unwrap_or(0);
+        wrong(format!("line {} of {name} is not of the form NAME=value: quote a value with spaces", good + 1))
     })
+}
+
+fn parse(text: &str) -> dotenvy::Result<HashMap<String, String>> {
+    dotenvy::from_read_iter(text.as_bytes()).collect()
 }
 
 #[cfg(test)]
