@@ -31,6 +31,17 @@ impl RetryPolicy {
         }
     }
 
+    /// For a transaction: up to 10 attempts within 30 s, with pauses of 10 ms doubling to at most a second.
+    #[must_use]
+    pub fn transaction() -> Self {
+        Self {
+            max_attempts: 10,
+            deadline: Duration::from_secs(30),
+            first_pause: Duration::from_millis(10),
+            longest_pause: Duration::from_secs(1),
+        }
+    }
+
     /// How often to try at most, the first time included; 0 counts as 1.
     #[must_use]
     pub fn with_max_attempts(mut self, attempts: u32) -> Self {
@@ -82,12 +93,19 @@ impl Retry {
     /// attempt.
     pub fn after(&mut self, error: Error) -> Result<Duration> {
         let conflict = error.kind() == ErrorKind::Conflict && error.outcome() == Outcome::Retryable;
-        if !conflict || self.attempts >= self.policy.max_attempts || self.started.elapsed() >= self.policy.deadline {
-            return Err(error);
+        if conflict { self.pause().ok_or(error) } else { Err(error) }
+    }
+
+    /// After an attempt failed in a way that allows another: how long to pause before it; `None` when the policy allows
+    /// no more.
+    pub fn pause(&mut self) -> Option<Duration> {
+        let Self { policy, started, attempts } = self;
+        if *attempts >= policy.max_attempts || started.elapsed() >= policy.deadline {
+            return None;
         }
-        let doubled = self.policy.first_pause.saturating_mul(2_u32.saturating_pow(self.attempts - 1));
-        self.attempts += 1;
-        Ok(doubled.min(self.policy.longest_pause).mul_f64(fastrand::f64()))
+        let doubled = policy.first_pause.saturating_mul(2_u32.saturating_pow(*attempts - 1));
+        *attempts += 1;
+        Some(doubled.min(policy.longest_pause).mul_f64(fastrand::f64()))
     }
 }
 

@@ -7,10 +7,13 @@ use mysql_async::{
     BinaryProtocol, Conn, Error, IoError, Params, QueryResult, Statement, TextProtocol,
     prelude::{AsQuery, FromRow, Queryable, StatementLike},
 };
-use tidb_connect_core::pool::{Call, Lease, Unusable};
+use tidb_connect_core::{
+    ErrorKind, Outcome, Phase,
+    pool::{Call, Lease},
+};
 use tokio::time::timeout;
 
-use crate::Connector;
+use crate::{Connector, Transaction, error::fault};
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
@@ -22,15 +25,27 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 /// The time-out covers `exec`, `exec_first`, `exec_drop` and their `query` twins as a whole; of the others, which hand
 /// rows to the caller one by one, it covers the statement up to its first answer.
 ///
-/// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection.
+/// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection, or use
+/// [`Pool::transaction`](crate::Pool::transaction).
 pub struct Connection {
     lease: Lease<Connector>,
     limit: Duration,
+    pub(crate) failure: Option<Failure>,
 }
+
+/// What the last statement that failed means inside a transaction. One after which the transaction has to be made again
+/// stays, whatever fails later.
+pub(crate) type Failure = (ErrorKind, Outcome);
 
 impl Connection {
     pub(crate) fn new(lease: Lease<Connector>, limit: Duration) -> Self {
-        Self { lease, limit }
+        Self { lease, limit, failure: None }
+    }
+
+    /// Starts a call; the connection is condemned until it has [settled](Running::settle).
+    pub(crate) fn start(&mut self) -> Result<(&mut Conn, Running<'_>), Error> {
+        let (connection, call) = self.lease.call().map_err(|unusable| Error::Io(IoError::Io(unusable.into())))?;
+        Ok((connection, Running { call, limit: self.limit, failure: &mut self.failure }))
     }
 }
 
@@ -49,131 +64,142 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Runs one of the driver's methods within the time-out, with the connection condemned until it has answered.
+/// A call under way.
+pub(crate) struct Running<'a> {
+    call: Call<'a, Connector>,
+    limit: Duration,
+    failure: &'a mut Option<Failure>,
+}
+
+impl Running<'_> {
+    /// Waits for the answer, within the limit.
+    pub(crate) async fn within<T>(self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let timed_out = || Error::Io(IoError::Io(io::ErrorKind::TimedOut.into()));
+        let result = timeout(self.limit, answer).await.unwrap_or_else(|_| Err(timed_out()));
+        self.settle(result.as_ref().err());
+        result
+    }
+
+    /// After the server's answer, its error included, the connection is in step; after any other error it is not.
+    fn settle(self, error: Option<&Error>) {
+        let Some(error) = error else { return self.call.finish() };
+        if !matches!(self.failure, Some((_, Outcome::Retryable))) {
+            *self.failure = Some(fault(error).classify(Phase::Transaction));
+        }
+        if error.is_fatal() { self.call.lost() } else { self.call.finish() }
+    }
+}
+
+/// Runs one of the driver's methods as a call of its own.
 macro_rules! call {
     ($self:ident . $method:ident ( $($argument:expr),* )) => {
         Box::pin(async move {
-            let (connection, call) = $self.lease.call().map_err(unusable)?;
-            within($self.limit, connection.$method($($argument),*), call).await
+            let (connection, running) = $self.start()?;
+            running.within(connection.$method($($argument),*)).await
         })
     };
 }
 
-impl Queryable for Connection {
-    fn ping(&mut self) -> Answer<'_, ()> {
-        call!(self.ping())
-    }
+/// Makes a type with a `start` method a [`Queryable`].
+macro_rules! queryable {
+    ($type:ty) => {
+        impl Queryable for $type {
+            fn ping(&mut self) -> Answer<'_, ()> {
+                call!(self.ping())
+            }
 
-    fn query_iter<'a, Q>(&'a mut self, query: Q) -> Answer<'a, QueryResult<'a, 'static, TextProtocol>>
-    where
-        Q: AsQuery + 'a,
-    {
-        call!(self.query_iter(query))
-    }
+            fn query_iter<'a, Q>(&'a mut self, query: Q) -> Answer<'a, QueryResult<'a, 'static, TextProtocol>>
+            where
+                Q: AsQuery + 'a,
+            {
+                call!(self.query_iter(query))
+            }
 
-    fn prep<'a, Q>(&'a mut self, query: Q) -> Answer<'a, Statement>
-    where
-        Q: AsQuery + 'a,
-    {
-        call!(self.prep(query))
-    }
+            fn prep<'a, Q>(&'a mut self, query: Q) -> Answer<'a, Statement>
+            where
+                Q: AsQuery + 'a,
+            {
+                call!(self.prep(query))
+            }
 
-    fn close(&mut self, statement: Statement) -> Answer<'_, ()> {
-        call!(self.close(statement))
-    }
+            fn close(&mut self, statement: Statement) -> Answer<'_, ()> {
+                call!(self.close(statement))
+            }
 
-    fn exec_iter<'a: 's, 's, Q, P>(
-        &'a mut self,
-        statement: Q,
-        params: P,
-    ) -> Answer<'s, QueryResult<'a, 'static, BinaryProtocol>>
-    where
-        Q: StatementLike + 's,
-        P: Into<Params>,
-    {
-        let params = params.into();
-        call!(self.exec_iter(statement, params))
-    }
+            fn exec_iter<'a: 's, 's, Q, P>(
+                &'a mut self,
+                statement: Q,
+                params: P,
+            ) -> Answer<'s, QueryResult<'a, 'static, BinaryProtocol>>
+            where
+                Q: StatementLike + 's,
+                P: Into<Params>,
+            {
+                let params = params.into();
+                call!(self.exec_iter(statement, params))
+            }
 
-    fn exec_batch<'a: 'b, 'b, S, P, I>(&'a mut self, statement: S, params: I) -> Answer<'b, ()>
-    where
-        S: StatementLike + 'b,
-        I: IntoIterator<Item = P> + Send + 'b,
-        I::IntoIter: Send,
-        P: Into<Params> + Send,
-    {
-        call!(self.exec_batch(statement, params))
-    }
+            fn exec_batch<'a: 'b, 'b, S, P, I>(&'a mut self, statement: S, params: I) -> Answer<'b, ()>
+            where
+                S: StatementLike + 'b,
+                I: IntoIterator<Item = P> + Send + 'b,
+                I::IntoIter: Send,
+                P: Into<Params> + Send,
+            {
+                call!(self.exec_batch(statement, params))
+            }
 
-    fn query<'a, T, Q>(&'a mut self, query: Q) -> Answer<'a, Vec<T>>
-    where
-        Q: AsQuery + 'a,
-        T: FromRow + Send + 'static,
-    {
-        call!(self.query(query))
-    }
+            fn query<'a, T, Q>(&'a mut self, query: Q) -> Answer<'a, Vec<T>>
+            where
+                Q: AsQuery + 'a,
+                T: FromRow + Send + 'static,
+            {
+                call!(self.query(query))
+            }
 
-    fn query_first<'a, T, Q>(&'a mut self, query: Q) -> Answer<'a, Option<T>>
-    where
-        Q: AsQuery + 'a,
-        T: FromRow + Send + 'static,
-    {
-        call!(self.query_first(query))
-    }
+            fn query_first<'a, T, Q>(&'a mut self, query: Q) -> Answer<'a, Option<T>>
+            where
+                Q: AsQuery + 'a,
+                T: FromRow + Send + 'static,
+            {
+                call!(self.query_first(query))
+            }
 
-    fn query_drop<'a, Q>(&'a mut self, query: Q) -> Answer<'a, ()>
-    where
-        Q: AsQuery + 'a,
-    {
-        call!(self.query_drop(query))
-    }
+            fn query_drop<'a, Q>(&'a mut self, query: Q) -> Answer<'a, ()>
+            where
+                Q: AsQuery + 'a,
+            {
+                call!(self.query_drop(query))
+            }
 
-    fn exec<'a: 'b, 'b, T, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, Vec<T>>
-    where
-        S: StatementLike + 'b,
-        P: Into<Params> + Send + 'b,
-        T: FromRow + Send + 'static,
-    {
-        call!(self.exec(statement, params))
-    }
+            fn exec<'a: 'b, 'b, T, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, Vec<T>>
+            where
+                S: StatementLike + 'b,
+                P: Into<Params> + Send + 'b,
+                T: FromRow + Send + 'static,
+            {
+                call!(self.exec(statement, params))
+            }
 
-    fn exec_first<'a: 'b, 'b, T, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, Option<T>>
-    where
-        S: StatementLike + 'b,
-        P: Into<Params> + Send + 'b,
-        T: FromRow + Send + 'static,
-    {
-        call!(self.exec_first(statement, params))
-    }
+            fn exec_first<'a: 'b, 'b, T, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, Option<T>>
+            where
+                S: StatementLike + 'b,
+                P: Into<Params> + Send + 'b,
+                T: FromRow + Send + 'static,
+            {
+                call!(self.exec_first(statement, params))
+            }
 
-    fn exec_drop<'a: 'b, 'b, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, ()>
-    where
-        S: StatementLike + 'b,
-        P: Into<Params> + Send + 'b,
-    {
-        call!(self.exec_drop(statement, params))
-    }
+            fn exec_drop<'a: 'b, 'b, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, ()>
+            where
+                S: StatementLike + 'b,
+                P: Into<Params> + Send + 'b,
+            {
+                call!(self.exec_drop(statement, params))
+            }
+        }
+    };
 }
 
-async fn within<T>(
-    limit: Duration,
-    answer: impl Future<Output = Result<T, Error>>,
-    call: Call<'_, Connector>,
-) -> Result<T, Error> {
-    let timed_out = || Error::Io(IoError::Io(io::ErrorKind::TimedOut.into()));
-    let result = timeout(limit, answer).await.unwrap_or_else(|_| Err(timed_out()));
-    settle(call, result.as_ref().err());
-    result
-}
-
-/// After the server's answer, its error included, the connection is in step; after any other error it is not.
-fn settle(call: Call<'_, Connector>, error: Option<&Error>) {
-    match error {
-        Some(error) if error.is_fatal() => call.lost(),
-        _ => call.finish(),
-    }
-}
-
-fn unusable(unusable: Unusable) -> Error {
-    Error::Io(IoError::Io(unusable.into()))
-}
+queryable!(Connection);
+queryable!(Transaction);

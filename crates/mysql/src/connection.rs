@@ -7,9 +7,12 @@ use mysql::{
     prelude::{AsStatement, FromRow, Queryable},
 };
 use socket2::Socket;
-use tidb_connect_core::pool::{Call, Lease, Unusable};
+use tidb_connect_core::{
+    ErrorKind, Outcome, Phase,
+    pool::{Call, Lease},
+};
 
-use crate::Connector;
+use crate::{Connector, Transaction, error::fault};
 
 /// A connection on loan from the [`Pool`](crate::Pool): a [`Queryable`] of the driver, and read-only a [`Conn`].
 ///
@@ -19,14 +22,26 @@ use crate::Connector;
 /// A failure met while rows are read one by one (`*_iter`, `*_map`, `*_fold`, `*_opt`) is not seen here: the connection
 /// goes back, and its next user finds it broken.
 ///
-/// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection.
+/// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection, or use
+/// [`Pool::transaction`](crate::Pool::transaction).
 pub struct Connection {
     lease: Lease<Connector>,
+    pub(crate) failure: Option<Failure>,
 }
+
+/// What the last statement that failed means inside a transaction. One after which the transaction has to be made again
+/// stays, whatever fails later.
+pub(crate) type Failure = (ErrorKind, Outcome);
 
 impl Connection {
     pub(crate) fn new(lease: Lease<Connector>) -> Self {
-        Self { lease }
+        Self { lease, failure: None }
+    }
+
+    /// Starts a call; the connection is condemned until it has [settled](Running::settle).
+    pub(crate) fn start(&mut self) -> Result<(&mut Conn, Running<'_>)> {
+        let (session, call) = self.lease.call().map_err(|unusable| Error::IoError(unusable.into()))?;
+        Ok((&mut session.conn, Running { call, failure: &mut self.failure }))
     }
 
     /// The handle that ends the connection from another thread.
@@ -50,104 +65,120 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Runs one of the driver's methods, with the connection condemned until it has answered.
+/// A call under way.
+pub(crate) struct Running<'a> {
+    call: Call<'a, Connector>,
+    failure: &'a mut Option<Failure>,
+}
+
+impl Running<'_> {
+    /// After the server's answer, its error included, the connection is in step; after any other error it is not.
+    pub(crate) fn settle(self, error: Option<&Error>) {
+        let Some(error) = error else { return self.call.finish() };
+        if !matches!(self.failure, Some((_, Outcome::Retryable))) {
+            *self.failure = Some(fault(error).classify(Phase::Transaction));
+        }
+        match error {
+            Error::MySqlError(_) | Error::FromValueError(_) | Error::FromRowError(_) => self.call.finish(),
+            _ => self.call.lost(),
+        }
+    }
+}
+
+/// Runs one of the driver's methods as a call of its own.
 macro_rules! call {
     ($self:ident . $method:ident ( $($argument:expr),* )) => {{
-        let (session, call) = $self.lease.call().map_err(unusable)?;
-        let result = session.conn.$method($($argument),*);
-        settle(call, result.as_ref().err());
+        let (connection, running) = $self.start()?;
+        let result = connection.$method($($argument),*);
+        running.settle(result.as_ref().err());
         result
     }};
 }
 
-impl Queryable for Connection {
-    fn query_iter<Q: AsRef<str>>(&mut self, query: Q) -> Result<QueryResult<'_, '_, '_, Text>> {
-        call!(self.query_iter(query))
-    }
+/// Makes a type with a `start` method a [`Queryable`].
+macro_rules! queryable {
+    ($type:ty) => {
+        impl Queryable for $type {
+            fn query_iter<Q: AsRef<str>>(&mut self, query: Q) -> Result<QueryResult<'_, '_, '_, Text>> {
+                call!(self.query_iter(query))
+            }
 
-    fn prep<Q: AsRef<str>>(&mut self, query: Q) -> Result<Statement> {
-        call!(self.prep(query))
-    }
+            fn prep<Q: AsRef<str>>(&mut self, query: Q) -> Result<Statement> {
+                call!(self.prep(query))
+            }
 
-    fn close(&mut self, statement: Statement) -> Result<()> {
-        call!(self.close(statement))
-    }
+            fn close(&mut self, statement: Statement) -> Result<()> {
+                call!(self.close(statement))
+            }
 
-    fn exec_iter<S, P>(&mut self, statement: S, params: P) -> Result<QueryResult<'_, '_, '_, Binary>>
-    where
-        S: AsStatement,
-        P: Into<Params>,
-    {
-        call!(self.exec_iter(statement, params))
-    }
+            fn exec_iter<S, P>(&mut self, statement: S, params: P) -> Result<QueryResult<'_, '_, '_, Binary>>
+            where
+                S: AsStatement,
+                P: Into<Params>,
+            {
+                call!(self.exec_iter(statement, params))
+            }
 
-    fn exec_batch<S, P, I>(&mut self, statement: S, params: I) -> Result<()>
-    where
-        S: AsStatement,
-        P: Into<Params>,
-        I: IntoIterator<Item = P>,
-    {
-        call!(self.exec_batch(statement, params))
-    }
+            fn exec_batch<S, P, I>(&mut self, statement: S, params: I) -> Result<()>
+            where
+                S: AsStatement,
+                P: Into<Params>,
+                I: IntoIterator<Item = P>,
+            {
+                call!(self.exec_batch(statement, params))
+            }
 
-    fn query<T, Q>(&mut self, query: Q) -> Result<Vec<T>>
-    where
-        Q: AsRef<str>,
-        T: FromRow,
-    {
-        call!(self.query(query))
-    }
+            fn query<T, Q>(&mut self, query: Q) -> Result<Vec<T>>
+            where
+                Q: AsRef<str>,
+                T: FromRow,
+            {
+                call!(self.query(query))
+            }
 
-    fn query_first<T, Q>(&mut self, query: Q) -> Result<Option<T>>
-    where
-        Q: AsRef<str>,
-        T: FromRow,
-    {
-        call!(self.query_first(query))
-    }
+            fn query_first<T, Q>(&mut self, query: Q) -> Result<Option<T>>
+            where
+                Q: AsRef<str>,
+                T: FromRow,
+            {
+                call!(self.query_first(query))
+            }
 
-    fn query_drop<Q>(&mut self, query: Q) -> Result<()>
-    where
-        Q: AsRef<str>,
-    {
-        call!(self.query_drop(query))
-    }
+            fn query_drop<Q>(&mut self, query: Q) -> Result<()>
+            where
+                Q: AsRef<str>,
+            {
+                call!(self.query_drop(query))
+            }
 
-    fn exec<T, S, P>(&mut self, statement: S, params: P) -> Result<Vec<T>>
-    where
-        S: AsStatement,
-        P: Into<Params>,
-        T: FromRow,
-    {
-        call!(self.exec(statement, params))
-    }
+            fn exec<T, S, P>(&mut self, statement: S, params: P) -> Result<Vec<T>>
+            where
+                S: AsStatement,
+                P: Into<Params>,
+                T: FromRow,
+            {
+                call!(self.exec(statement, params))
+            }
 
-    fn exec_first<T, S, P>(&mut self, statement: S, params: P) -> Result<Option<T>>
-    where
-        S: AsStatement,
-        P: Into<Params>,
-        T: FromRow,
-    {
-        call!(self.exec_first(statement, params))
-    }
+            fn exec_first<T, S, P>(&mut self, statement: S, params: P) -> Result<Option<T>>
+            where
+                S: AsStatement,
+                P: Into<Params>,
+                T: FromRow,
+            {
+                call!(self.exec_first(statement, params))
+            }
 
-    fn exec_drop<S, P>(&mut self, statement: S, params: P) -> Result<()>
-    where
-        S: AsStatement,
-        P: Into<Params>,
-    {
-        call!(self.exec_drop(statement, params))
-    }
+            fn exec_drop<S, P>(&mut self, statement: S, params: P) -> Result<()>
+            where
+                S: AsStatement,
+                P: Into<Params>,
+            {
+                call!(self.exec_drop(statement, params))
+            }
+        }
+    };
 }
 
-/// After the server's answer, its error included, the connection is in step; after any other error it is not.
-fn settle(call: Call<'_, Connector>, error: Option<&Error>) {
-    match error {
-        None | Some(Error::MySqlError(_) | Error::FromValueError(_) | Error::FromRowError(_)) => call.finish(),
-        Some(_) => call.lost(),
-    }
-}
-
-fn unusable(unusable: Unusable) -> Error {
-    Error::IoError(unusable.into())
-}
+queryable!(Connection);
+queryable!(Transaction<'_>);

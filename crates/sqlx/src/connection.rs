@@ -14,28 +14,43 @@ use futures_util::{
     stream::{self, BoxStream, Stream, StreamExt},
 };
 use sqlx::{
-    Describe, Either, Error, Execute, Executor, MySql,
+    Describe, Either, Error, Execute, Executor, MySql, MySqlConnection,
     mysql::{MySqlQueryResult, MySqlRow, MySqlStatement, MySqlTypeInfo},
 };
-use tidb_connect_core::pool::{Call, Lease};
+use tidb_connect_core::{
+    ErrorKind, Outcome, Phase,
+    pool::{Call, Lease},
+};
 use tokio::time::{Sleep, sleep, timeout};
 
-use crate::Connector;
+use crate::{Connector, Transaction, error::fault};
 
 /// A connection on loan from the [`Pool`](crate::Pool): `&mut Connection` is an sqlx [`Executor`].
 ///
 /// It goes back to the pool when it is dropped, unless a call on it was dropped half-way, took longer than the
 /// operation time-out, or broke it: then it is closed, and with it whatever the server was still doing.
 ///
-/// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection.
+/// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection, or use
+/// [`Pool::transaction`](crate::Pool::transaction).
 pub struct Connection {
     lease: Lease<Connector>,
     limit: Duration,
+    pub(crate) failure: Option<Failure>,
 }
+
+/// What the last statement that failed means inside a transaction. One after which the transaction has to be made again
+/// stays, whatever fails later.
+pub(crate) type Failure = (ErrorKind, Outcome);
 
 impl Connection {
     pub(crate) fn new(lease: Lease<Connector>, limit: Duration) -> Self {
-        Self { lease, limit }
+        Self { lease, limit, failure: None }
+    }
+
+    /// Starts a call; the connection is condemned until it has [settled](Running::settle).
+    pub(crate) fn start(&mut self) -> Result<(&mut MySqlConnection, Running<'_>), Error> {
+        let (connection, call) = self.lease.call().map_err(|unusable| Error::Io(unusable.into()))?;
+        Ok((connection, Running { call, limit: self.limit, failure: &mut self.failure }))
     }
 }
 
@@ -45,76 +60,31 @@ impl fmt::Debug for Connection {
     }
 }
 
-impl<'c> Executor<'c> for &'c mut Connection {
-    type Database = MySql;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<MySqlQueryResult, MySqlRow>, Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, MySql>,
-    {
-        match self.lease.call() {
-            Ok((connection, call)) => {
-                let rows = connection.fetch_many(query);
-                Box::pin(Rows { rows, call: Some(call), limit: self.limit, clock: None })
-            }
-            Err(unusable) => stream::once(async move { Err(Error::Io(unusable.into())) }).boxed(),
-        }
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<MySqlRow>, Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, MySql>,
-    {
-        let limit = self.limit;
-        let lease = self.lease.call().map(|(connection, call)| (connection.fetch_optional(query), call));
-        Box::pin(async move {
-            let (row, call) = lease.map_err(|unusable| Error::Io(unusable.into()))?;
-            within(limit, row, call).await
-        })
-    }
-
-    fn prepare_with<'e, 'q: 'e>(
-        self,
-        sql: &'q str,
-        parameters: &'e [MySqlTypeInfo],
-    ) -> BoxFuture<'e, Result<MySqlStatement<'q>, Error>>
-    where
-        'c: 'e,
-    {
-        Box::pin(async move {
-            let (connection, call) = self.lease.call().map_err(|unusable| Error::Io(unusable.into()))?;
-            within(self.limit, connection.prepare_with(sql, parameters), call).await
-        })
-    }
-
-    fn describe<'e, 'q: 'e>(self, sql: &'q str) -> BoxFuture<'e, Result<Describe<MySql>, Error>>
-    where
-        'c: 'e,
-    {
-        Box::pin(async move {
-            let (connection, call) = self.lease.call().map_err(|unusable| Error::Io(unusable.into()))?;
-            within(self.limit, connection.describe(sql), call).await
-        })
-    }
-}
-
-async fn within<T>(
+/// A call under way.
+pub(crate) struct Running<'a> {
+    call: Call<'a, Connector>,
     limit: Duration,
-    answer: impl Future<Output = Result<T, Error>>,
-    call: Call<'_, Connector>,
-) -> Result<T, Error> {
-    let result = timeout(limit, answer).await.unwrap_or_else(|_| Err(timed_out()));
-    settle(call, result.as_ref().err());
-    result
+    failure: &'a mut Option<Failure>,
 }
 
-/// After the server's answer, its error included, the connection is in step; after any other error it is not.
-fn settle(call: Call<'_, Connector>, error: Option<&Error>) {
-    match error {
-        None | Some(Error::Database(_) | Error::RowNotFound | Error::Encode(_)) => call.finish(),
-        Some(_) => call.lost(),
+impl Running<'_> {
+    /// Waits for the answer, within the limit.
+    pub(crate) async fn within<T>(self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let result = timeout(self.limit, answer).await.unwrap_or_else(|_| Err(timed_out()));
+        self.settle(result.as_ref().err());
+        result
+    }
+
+    /// After the server's answer, its error included, the connection is in step; after any other error it is not.
+    fn settle(self, error: Option<&Error>) {
+        let Some(error) = error else { return self.call.finish() };
+        if !matches!(self.failure, Some((_, Outcome::Retryable))) {
+            *self.failure = Some(fault(error).classify(Phase::Transaction));
+        }
+        match error {
+            Error::Database(_) | Error::RowNotFound | Error::Encode(_) => self.call.finish(),
+            _ => self.call.lost(),
+        }
     }
 }
 
@@ -122,13 +92,80 @@ fn timed_out() -> Error {
     Error::Io(io::ErrorKind::TimedOut.into())
 }
 
+/// Makes `&mut` of a type with a `start` method an [`Executor`].
+macro_rules! executor {
+    ($type:ty) => {
+        impl<'c> Executor<'c> for &'c mut $type {
+            type Database = MySql;
+
+            fn fetch_many<'e, 'q: 'e, E>(
+                self,
+                query: E,
+            ) -> BoxStream<'e, Result<Either<MySqlQueryResult, MySqlRow>, Error>>
+            where
+                'c: 'e,
+                E: 'q + Execute<'q, MySql>,
+            {
+                match self.start() {
+                    Ok((connection, running)) => Box::pin(Rows::new(connection.fetch_many(query), running)),
+                    Err(error) => stream::once(async move { Err(error) }).boxed(),
+                }
+            }
+
+            fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<MySqlRow>, Error>>
+            where
+                'c: 'e,
+                E: 'q + Execute<'q, MySql>,
+            {
+                let started = self.start().map(|(connection, running)| (connection.fetch_optional(query), running));
+                Box::pin(async move {
+                    let (row, running) = started?;
+                    running.within(row).await
+                })
+            }
+
+            fn prepare_with<'e, 'q: 'e>(
+                self,
+                sql: &'q str,
+                parameters: &'e [MySqlTypeInfo],
+            ) -> BoxFuture<'e, Result<MySqlStatement<'q>, Error>>
+            where
+                'c: 'e,
+            {
+                Box::pin(async move {
+                    let (connection, running) = self.start()?;
+                    running.within(connection.prepare_with(sql, parameters)).await
+                })
+            }
+
+            fn describe<'e, 'q: 'e>(self, sql: &'q str) -> BoxFuture<'e, Result<Describe<MySql>, Error>>
+            where
+                'c: 'e,
+            {
+                Box::pin(async move {
+                    let (connection, running) = self.start()?;
+                    running.within(connection.describe(sql)).await
+                })
+            }
+        }
+    };
+}
+
+executor!(Connection);
+executor!(Transaction);
+
 /// Rows on their way, each within the limit; the clock is only set when a row has to be waited for.
 struct Rows<'e> {
     rows: BoxStream<'e, Result<Either<MySqlQueryResult, MySqlRow>, Error>>,
     /// `None` once the last row, or an error, has been given out.
-    call: Option<Call<'e, Connector>>,
-    limit: Duration,
+    running: Option<Running<'e>>,
     clock: Option<Pin<Box<Sleep>>>,
+}
+
+impl<'e> Rows<'e> {
+    fn new(rows: BoxStream<'e, Result<Either<MySqlQueryResult, MySqlRow>, Error>>, running: Running<'e>) -> Self {
+        Self { rows, running: Some(running), clock: None }
+    }
 }
 
 impl Stream for Rows<'_> {
@@ -136,13 +173,10 @@ impl Stream for Rows<'_> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        if this.call.is_none() {
-            return Poll::Ready(None);
-        }
+        let Some(limit) = this.running.as_ref().map(|running| running.limit) else { return Poll::Ready(None) };
         let item = match this.rows.poll_next_unpin(cx) {
             Poll::Ready(item) => item,
             Poll::Pending => {
-                let limit = this.limit;
                 let clock = this.clock.get_or_insert_with(|| Box::pin(sleep(limit)));
                 match clock.as_mut().poll(cx) {
                     Poll::Ready(()) => Some(Err(timed_out())),
@@ -152,8 +186,8 @@ impl Stream for Rows<'_> {
         };
         this.clock = None;
         if !matches!(item, Some(Ok(_))) {
-            if let Some(call) = this.call.take() {
-                settle(call, item.as_ref().and_then(|item| item.as_ref().err()));
+            if let Some(running) = this.running.take() {
+                running.settle(item.as_ref().and_then(|item| item.as_ref().err()));
             }
         }
         Poll::Ready(item)

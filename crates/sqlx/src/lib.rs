@@ -18,13 +18,17 @@ mod error;
 mod options;
 mod players;
 mod pool;
+mod transaction;
 
 pub use connection::Connection;
 pub use options::options;
 pub use players::SqlxStore;
 pub use pool::{Connector, Pool, connect};
 pub use sqlx;
-pub use tidb_connect_core::{self, ConnectionConfig, Error, ErrorKind, Outcome, Result};
+pub use tidb_connect_core::{
+    self, Committed, ConnectionConfig, Error, ErrorKind, Outcome, Result, TransactionError, TransactionOptions,
+};
+pub use transaction::Transaction;
 
 /// The driver's name, in [`Error::driver`] and [`PlayerStore::driver`](tidb_connect_core::players::PlayerStore::driver).
 pub const DRIVER: &str = "sqlx";

@@ -1,0 +1,161 @@
+//! Transactions that are tried again as a whole, for tables of your own.
+
+use std::{
+    fmt,
+    future::{Future, ready},
+    ops::Deref,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use mysql::{Conn, Error as DriverError, prelude::Queryable};
+use tidb_connect_core::{
+    Committed, ErrorKind, Outcome, Phase, Result, TransactionError, TransactionOptions,
+    transaction::{Handle, Session, Sessions, run},
+};
+
+use crate::{
+    Connection, Pool,
+    connection::{Failure, Running},
+    error::failed,
+};
+
+/// A transaction under way: a [`Queryable`] of the driver, and read-only a [`Conn`].
+///
+/// It runs statements and can neither begin nor commit: [`Pool::transaction`] does, when the closure has returned.
+/// After a conflict it refuses further statements, since the server may have rolled back already, so that they would be
+/// applied one by one.
+#[derive(Debug)]
+pub struct Transaction<'a>(&'a mut Handle<Connection>);
+
+impl Transaction<'_> {
+    pub(crate) fn start(&mut self) -> Result<(&mut Conn, Running<'_>), DriverError> {
+        let connection = self.0.session_mut();
+        match connection.failure {
+            Some((kind, Outcome::Retryable)) => Err(DriverError::IoError(std::io::Error::other(Over(kind)))),
+            _ => connection.start(),
+        }
+    }
+}
+
+/// What the driver knows of the last statement: affected rows, last insert id, the connection's id.
+impl Deref for Transaction<'_> {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        self.0.session()
+    }
+}
+
+#[derive(Debug)]
+struct Over(ErrorKind);
+
+impl fmt::Display for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "an earlier statement ended this attempt of the transaction ({:?}): return, and it is made again",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for Over {}
+
+impl Pool {
+    /// Runs `work` in a transaction, and all of it again when it meets a conflict.
+    ///
+    /// With [`TransactionOptions::new`]: pessimistic, up to 10 attempts within 30 s. `work` runs once an attempt, so it
+    /// must do nothing outside the transaction that may not happen twice.
+    ///
+    /// When `work` panics, the connection is closed, and the server rolls back.
+    ///
+    /// ```no_run
+    /// use tidb_connect_mysql::{ConnectionConfig, connect, mysql::{self, prelude::*}};
+    ///
+    /// # #[derive(Debug)] enum Refused { Poor, Database(mysql::Error) }
+    /// # impl From<mysql::Error> for Refused { fn from(error: mysql::Error) -> Self { Self::Database(error) } }
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = connect(&ConnectionConfig::new())?;
+    /// let (from, to, amount) = (1, 2, 50);
+    /// let moved = pool.transaction(|tx| {
+    ///     let balance: Option<i64> =
+    ///         tx.exec_first("SELECT balance FROM accounts WHERE id = ? FOR UPDATE", (from,))?;
+    ///     let balance = balance.unwrap_or(0);
+    ///     if balance < amount {
+    ///         return Err(Refused::Poor); // rolled back, and handed to the caller as it is
+    ///     }
+    ///     let change = "UPDATE accounts SET balance = balance + ? WHERE id = ?";
+    ///     tx.exec_drop(change, (-amount, from))?;
+    ///     tx.exec_drop(change, (amount, to))?;
+    ///     Ok(balance - amount)
+    /// });
+    /// match moved {
+    ///     Ok(done) => println!("{} left, after {} attempts", done.value, done.attempts),
+    ///     Err(error) => println!("{error}: {:?}", error.outcome()),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`TransactionError`].
+    pub fn transaction<T, E>(
+        &self,
+        work: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<Committed<T>, TransactionError<E>> {
+        self.transaction_with(&TransactionOptions::new(), work)
+    }
+
+    /// [`transaction`](Self::transaction) with options.
+    ///
+    /// # Errors
+    /// See [`TransactionError`].
+    pub fn transaction_with<T, E>(
+        &self,
+        options: &TransactionOptions,
+        mut work: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<Committed<T>, TransactionError<E>> {
+        let mut pooled = Pooled(self);
+        let work = |mut handle| ready(work(&mut Transaction(&mut handle)));
+        // Each of its steps blocks until it is done, so that the first poll is the last.
+        match pin!(run(&mut pooled, options, work)).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            Poll::Pending => unreachable!("nothing in a blocking transaction waits for a waker"),
+        }
+    }
+}
+
+impl Session for Connection {
+    async fn control(&mut self, statement: &'static str, phase: Phase) -> Result<()> {
+        self.query_drop(statement).map_err(failed("transaction", phase))
+    }
+
+    fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    fn condemn(&mut self) {
+        // A call that is never finished.
+        let _ = self.start();
+    }
+
+    async fn pause(time: Duration) {
+        std::thread::sleep(time);
+    }
+}
+
+/// Connections for a transaction's attempts, each from the pool.
+struct Pooled<'a>(&'a Pool);
+
+impl Sessions for Pooled<'_> {
+    type Session = Connection;
+
+    async fn open(&mut self) -> Result<Connection> {
+        self.0.get()
+    }
+
+    fn give_back(&mut self, connection: Connection) {
+        drop(connection);
+    }
+}

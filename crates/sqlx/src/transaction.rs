@@ -1,0 +1,147 @@
+//! Transactions that are tried again as a whole, for tables of your own.
+
+use std::{fmt, future::Future, time::Duration};
+
+use sqlx::{Error as DriverError, Executor, MySqlConnection};
+use tidb_connect_core::{
+    Committed, ErrorKind, Outcome, Phase, Result, TransactionError, TransactionOptions,
+    transaction::{Handle, Session, Sessions, run},
+};
+
+use crate::{
+    Connection, Pool,
+    connection::{Failure, Running},
+    error::failed,
+};
+
+/// A transaction under way: `&mut Transaction` is an sqlx [`Executor`].
+///
+/// It runs statements and can neither begin nor commit: [`Pool::transaction`] does, when the closure has returned and
+/// dropped it. After a conflict it refuses further statements, since the server may have rolled back already, so that
+/// they would be applied one by one.
+#[derive(Debug)]
+pub struct Transaction(Handle<Connection>);
+
+impl Transaction {
+    pub(crate) fn start(&mut self) -> Result<(&mut MySqlConnection, Running<'_>), DriverError> {
+        let connection = self.0.session_mut();
+        match connection.failure {
+            Some((kind, Outcome::Retryable)) => Err(DriverError::Io(std::io::Error::other(Over(kind)))),
+            _ => connection.start(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Over(ErrorKind);
+
+impl fmt::Display for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "an earlier statement ended this attempt of the transaction ({:?}): return, and it is made again",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for Over {}
+
+impl Pool {
+    /// Runs `work` in a transaction, and all of it again when it meets a conflict.
+    ///
+    /// With [`TransactionOptions::new`]: pessimistic, up to 10 attempts within 30 s. `work` runs once an attempt, so it
+    /// must do nothing outside the transaction that may not happen twice.
+    ///
+    /// Dropping the future closes the connection, and the server rolls back.
+    ///
+    /// ```no_run
+    /// use tidb_connect_sqlx::{ConnectionConfig, connect, sqlx};
+    ///
+    /// # #[derive(Debug)] enum Refused { Poor, Database(sqlx::Error) }
+    /// # impl From<sqlx::Error> for Refused { fn from(error: sqlx::Error) -> Self { Self::Database(error) } }
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = connect(&ConnectionConfig::new()).await?;
+    /// let (from, to, amount) = (1, 2, 50);
+    /// let moved = pool
+    ///     .transaction(|mut tx| async move {
+    ///         let balance: i64 = sqlx::query_scalar("SELECT balance FROM accounts WHERE id = ? FOR UPDATE")
+    ///             .bind(from)
+    ///             .fetch_one(&mut tx)
+    ///             .await?;
+    ///         if balance < amount {
+    ///             return Err(Refused::Poor); // rolled back, and handed to the caller as it is
+    ///         }
+    ///         let change = "UPDATE accounts SET balance = balance + ? WHERE id = ?";
+    ///         sqlx::query(change).bind(-amount).bind(from).execute(&mut tx).await?;
+    ///         sqlx::query(change).bind(amount).bind(to).execute(&mut tx).await?;
+    ///         Ok(balance - amount)
+    ///     })
+    ///     .await;
+    /// match moved {
+    ///     Ok(done) => println!("{} left, after {} attempts", done.value, done.attempts),
+    ///     Err(error) => println!("{error}: {:?}", error.outcome()),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`TransactionError`].
+    pub async fn transaction<T, E, F, Fut>(&self, work: F) -> Result<Committed<T>, TransactionError<E>>
+    where
+        F: FnMut(Transaction) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.transaction_with(&TransactionOptions::new(), work).await
+    }
+
+    /// [`transaction`](Self::transaction) with options.
+    ///
+    /// # Errors
+    /// See [`TransactionError`].
+    pub async fn transaction_with<T, E, F, Fut>(
+        &self,
+        options: &TransactionOptions,
+        mut work: F,
+    ) -> Result<Committed<T>, TransactionError<E>>
+    where
+        F: FnMut(Transaction) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        run(&mut Pooled(self), options, |handle| work(Transaction(handle))).await
+    }
+}
+
+impl Session for Connection {
+    async fn control(&mut self, statement: &'static str, phase: Phase) -> Result<()> {
+        self.execute(statement).await.map(drop).map_err(failed("transaction", phase))
+    }
+
+    fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    fn condemn(&mut self) {
+        // A call that is never finished.
+        let _ = self.start();
+    }
+
+    async fn pause(time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// Connections for a transaction's attempts, each from the pool.
+struct Pooled<'a>(&'a Pool);
+
+impl Sessions for Pooled<'_> {
+    type Session = Connection;
+
+    async fn open(&mut self) -> Result<Connection> {
+        self.0.get().await
+    }
+
+    fn give_back(&mut self, connection: Connection) {
+        drop(connection);
+    }
+}
