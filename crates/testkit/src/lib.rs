@@ -42,6 +42,7 @@ pub mod checks;
 mod failure;
 mod server;
 mod suite;
+pub mod transaction;
 
 pub use failure::Failure;
 pub use server::Server;

@@ -53,6 +53,22 @@ impl Server {
         }
     }
 
+    /// Creates an empty database for checks that open no store.
+    pub(crate) fn create_for(driver: &str) -> Result<Self, Failure> {
+        Self::create(driver, Opener::none())
+    }
+
+    /// A connection of the kit's own, with the check's database.
+    pub(crate) fn connect(&self) -> Result<Conn, Failure> {
+        connect(&self.config, Some(self.config.database()))
+    }
+
+    /// Ends every connection that uses the check's database.
+    pub(crate) fn kill_others(&self) -> Result<(), Failure> {
+        let others = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+        self.sql(others)?.iter().try_for_each(|id| self.sql(&format!("KILL {id}")).map(drop))
+    }
+
     /// The configuration that the store under test was opened with.
     #[must_use]
     pub fn config(&self) -> &ConnectionConfig {
@@ -73,7 +89,7 @@ impl Server {
     /// # Errors
     /// When the server refuses it.
     pub fn sql(&self, statement: &str) -> Result<Vec<String>, Failure> {
-        let mut connection = connect(&self.config, Some(self.config.database()))?;
+        let mut connection = self.connect()?;
         let rows: Vec<mysql::Row> = connection
             .query(statement)
             .map_err(|error| Failure::caused(&format!("the kit's statement failed: {statement}"), &error))?;

@@ -4,7 +4,10 @@ use std::{fmt, future::Future, process::ExitCode, sync::Arc, thread, time::Durat
 
 use futures_util::future::BoxFuture;
 use libtest_mimic::{Arguments, Completion, Trial};
-use tidb_connect_core::{ConnectionConfig, Result as StoreResult, players::PlayerStore};
+use tidb_connect_core::{
+    ConnectionConfig, Result as StoreResult,
+    players::{MemoryStore, PlayerStore},
+};
 use tokio::{runtime, time};
 
 use crate::{
@@ -35,6 +38,11 @@ impl Opener {
             let opening = open(config);
             Box::pin(async move { Ok(Arc::new(opening.await?) as Store) })
         }))
+    }
+
+    /// For checks that open no store.
+    pub(crate) fn none() -> Self {
+        Self::new(|_| async { Ok(MemoryStore::new()) })
     }
 
     pub(crate) async fn open(&self, config: ConnectionConfig) -> StoreResult<Store> {
@@ -190,7 +198,7 @@ fn judge(difference: Option<Difference>, result: Result<(), Failure>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use tidb_connect_core::{Error, ErrorKind, players::MemoryStore};
+    use tidb_connect_core::{Error, ErrorKind};
 
     use super::*;
 

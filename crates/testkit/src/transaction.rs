@@ -1,0 +1,245 @@
+//! Checks for a driver crate's `transaction`: the same ones for every driver.
+
+use std::{
+    fmt,
+    process::ExitCode,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use libtest_mimic::{Arguments, Completion, Trial};
+use mysql::prelude::Queryable;
+use tidb_connect_core::{
+    Committed, ConnectionConfig, LastFailure, Outcome, RetryPolicy, TransactionError, TransactionMode,
+    TransactionOptions,
+};
+use tokio::runtime;
+
+use crate::{Failure, Server, failure::equal};
+
+/// What a transaction's closure does, one step after the other.
+#[derive(Clone)]
+pub enum Step {
+    /// Runs a statement; an error ends the closure with its text.
+    Run(&'static str),
+    /// Runs a statement and goes on whatever comes of it, as a careless closure would.
+    Ignore(&'static str),
+    /// Does something outside the transaction.
+    Meanwhile(Arc<dyn Fn() + Send + Sync>),
+    /// Ends the closure with an error of its own.
+    Fail(&'static str),
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(sql) => write!(f, "Run({sql:?})"),
+            Self::Ignore(sql) => write!(f, "Ignore({sql:?})"),
+            Self::Meanwhile(_) => f.write_str("Meanwhile"),
+            Self::Fail(text) => write!(f, "Fail({text:?})"),
+        }
+    }
+}
+
+/// What came of it; the closure's own error is a text.
+pub type Ended = Result<Committed<()>, TransactionError<String>>;
+
+/// Runs steps in one transaction of a driver crate, on a pool of its own.
+pub type Runner = fn(ConnectionConfig, TransactionOptions, Arc<[Step]>) -> BoxFuture<'static, Ended>;
+
+/// Runs the checks for `driver` as a test program; the server must be named by the environment.
+#[must_use = "return it from `main`, or failures go unseen"]
+pub fn run(driver: &'static str, runner: Runner) -> ExitCode {
+    let trials = CHECKS.iter().map(|&(name, only_tidb, check)| {
+        Trial::ignorable_test(format!("{driver}::{name}"), move || {
+            let bench = Bench { server: Arc::new(Server::create_for(driver)?), runner };
+            if only_tidb && !bench.server.is_tidb()? {
+                bench.server.remove()?;
+                return Ok(Completion::ignored_with("the server is not TiDB"));
+            }
+            let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(check(&bench))));
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            bench.server.remove()?;
+            match checked {
+                Ok(result) => Ok(result.map(|()| Completion::Completed)?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    });
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(2);
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+type Check = for<'a> fn(&'a Bench) -> BoxFuture<'a, Result<(), Failure>>;
+
+/// Name, whether it means something on TiDB only, and the check.
+const CHECKS: &[(&str, bool, Check)] = &[
+    ("transaction_commits_at_once_when_nothing_is_in_the_way", false, |b| Box::pin(commits_at_once(b))),
+    ("transaction_makes_all_of_it_again_after_a_lock_wait", false, |b| Box::pin(again_after_a_lock_wait(b))),
+    ("transaction_makes_all_of_it_again_when_commit_conflicts", true, |b| Box::pin(again_after_commit_conflicts(b))),
+    ("transaction_goes_on_another_connection_when_one_is_killed", false, |b| Box::pin(again_after_a_kill(b))),
+    ("transaction_gives_the_closures_error_back_and_rolls_back", false, |b| Box::pin(own_error_comes_back(b))),
+    ("transaction_keeps_to_its_attempts", false, |b| Box::pin(keeps_to_its_attempts(b))),
+    ("transaction_never_commits_half_after_a_swallowed_conflict", false, |b| Box::pin(never_half(b))),
+    ("transaction_rolls_back_when_it_is_dropped", false, |b| Box::pin(rolls_back_when_dropped(b))),
+];
+
+const WAIT_BRIEFLY: &str = "SET SESSION innodb_lock_wait_timeout = 1";
+const ADD: &str = "UPDATE accounts SET balance = balance + 1 WHERE id = 1";
+
+struct Bench {
+    server: Arc<Server>,
+    runner: Runner,
+}
+
+impl Bench {
+    /// Two accounts of 10.
+    fn accounts(&self) -> Result<(), Failure> {
+        self.server.sql("CREATE TABLE accounts (id INT PRIMARY KEY, balance INT NOT NULL)")?;
+        self.server.sql("INSERT INTO accounts VALUES (1, 10), (2, 10)").map(drop)
+    }
+
+    fn balances(&self) -> Result<Vec<String>, Failure> {
+        self.server.sql("SELECT balance FROM accounts ORDER BY id")
+    }
+
+    async fn transaction(&self, options: TransactionOptions, steps: impl Into<Arc<[Step]>>) -> Ended {
+        (self.runner)(self.server.config().clone(), options, steps.into()).await
+    }
+
+    /// Locks account 1 until the returned function is called.
+    fn lock(&self) -> Result<impl Fn() + Send + Sync + 'static, Failure> {
+        let mut other = self.server.connect()?;
+        let held = ["BEGIN", "UPDATE accounts SET balance = 11 WHERE id = 1"].map(|sql| other.query_drop(sql));
+        let held: Result<Vec<()>, _> = held.into_iter().collect();
+        held.map_err(|error| Failure::caused("the kit cannot lock a row:", &error))?;
+        // Dropping the connection rolls its transaction back.
+        let other = Mutex::new(Some(other));
+        Ok(move || drop(other.lock().unwrap_or_else(PoisonError::into_inner).take()))
+    }
+}
+
+fn committed(ended: Ended) -> Result<u32, Failure> {
+    let failed = |error| Failure::new(format!("the transaction must be committed, came {error:?}"));
+    ended.map(|done| done.attempts).map_err(failed)
+}
+
+/// Calls `act` as the second attempt starts.
+fn on_the_second(act: impl Fn() + Send + Sync + 'static) -> TransactionOptions {
+    TransactionOptions::new().with_on_attempt(move |attempt| {
+        if attempt.number == 2 {
+            act();
+        }
+    })
+}
+
+async fn commits_at_once(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let steps = [Step::Run(ADD), Step::Run("UPDATE accounts SET balance = balance - 1 WHERE id = 2")];
+    equal("attempts", committed(bench.transaction(TransactionOptions::new(), steps).await)?, 1)?;
+    equal("balances", bench.balances()?, vec!["11", "9"])
+}
+
+async fn again_after_a_lock_wait(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let options = on_the_second(bench.lock()?);
+    let steps =
+        [Step::Run(WAIT_BRIEFLY), Step::Run("UPDATE accounts SET balance = balance - 1 WHERE id = 2"), Step::Run(ADD)];
+    equal("attempts", committed(bench.transaction(options, steps).await)?, 2)?;
+    equal("balances", bench.balances()?, vec!["11", "9"])
+}
+
+async fn again_after_commit_conflicts(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let (server, first) = (Arc::clone(&bench.server), AtomicU32::new(1));
+    let conflict = move || {
+        if first.swap(0, Ordering::SeqCst) == 1 {
+            server.sql(ADD).expect("the kit's own update");
+        }
+    };
+    let options = TransactionOptions::new().with_mode(TransactionMode::Optimistic);
+    let steps = [Step::Run(ADD), Step::Meanwhile(Arc::new(conflict))];
+    equal("attempts", committed(bench.transaction(options, steps).await)?, 2)?;
+    equal("balances", bench.balances()?, vec!["12", "10"])
+}
+
+async fn again_after_a_kill(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let (server, first) = (Arc::clone(&bench.server), AtomicU32::new(1));
+    let kill = move || {
+        if first.swap(0, Ordering::SeqCst) == 1 {
+            server.kill_others().expect("the kit's own KILL");
+        }
+    };
+    let steps = [Step::Run(ADD), Step::Meanwhile(Arc::new(kill)), Step::Run(ADD)];
+    equal("attempts", committed(bench.transaction(TransactionOptions::new(), steps).await)?, 2)?;
+    equal("balances", bench.balances()?, vec!["12", "10"])
+}
+
+async fn own_error_comes_back(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let ended = bench.transaction(TransactionOptions::new(), [Step::Run(ADD), Step::Fail("poor")]).await;
+    match ended {
+        Err(TransactionError::Aborted(text)) => equal("the closure's error", text, "poor")?,
+        other => return Err(Failure::new(format!("expected the closure's own error, came {other:?}"))),
+    }
+    equal("balances", bench.balances()?, vec!["10", "10"])
+}
+
+async fn keeps_to_its_attempts(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let release = bench.lock()?;
+    let options = TransactionOptions::new().with_retry(RetryPolicy::transaction().with_max_attempts(2));
+    let ended = bench.transaction(options, [Step::Run(WAIT_BRIEFLY), Step::Run(ADD)]).await;
+    release();
+    match &ended {
+        Err(error @ TransactionError::Exhausted { attempts: 2, last: LastFailure::Closure(_) }) => {
+            equal("outcome", error.outcome(), Outcome::Retryable)?;
+        }
+        other => return Err(Failure::new(format!("expected two attempts, came {other:?}"))),
+    }
+    equal("balances", bench.balances()?, vec!["10", "10"])
+}
+
+async fn never_half(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let options = on_the_second(bench.lock()?);
+    let steps = [
+        Step::Run(WAIT_BRIEFLY),
+        Step::Ignore(ADD),
+        Step::Ignore("UPDATE accounts SET balance = balance - 1 WHERE id = 2"),
+    ];
+    equal("attempts", committed(bench.transaction(options, steps).await)?, 2)?;
+    equal("balances", bench.balances()?, vec!["11", "9"])
+}
+
+async fn rolls_back_when_dropped(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let (reached, mut seen) = tokio::sync::watch::channel(false);
+    let steps = [
+        Step::Run(ADD),
+        Step::Meanwhile(Arc::new(move || {
+            reached.send_replace(true);
+        })),
+        Step::Run("SELECT SLEEP(5)"),
+        Step::Fail("must not come so far"),
+    ];
+    tokio::select! {
+        ended = bench.transaction(TransactionOptions::new(), steps) => {
+            return Err(Failure::new(format!("it must be dropped before it ends, came {ended:?}")));
+        }
+        _ = seen.wait_for(|reached| *reached) => {}
+    }
+    // The row is free again once the server has rolled back.
+    let server = Arc::clone(&bench.server);
+    let freed =
+        tokio::task::spawn_blocking(move || server.sql("UPDATE accounts SET balance = balance + 5 WHERE id = 1"));
+    freed.await.map_err(|error| Failure::new(error.to_string()))??;
+    equal("balances", bench.balances()?, vec!["15", "10"])
+}
