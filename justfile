@@ -13,7 +13,15 @@ test: server
     cargo clippy --workspace --all-targets -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps
     cargo build --workspace --all-targets
-    cargo run --quiet --package tidb-connect-cli -- playground -- cargo test --workspace --no-fail-fast
+    cargo run --quiet --package tidb-connect-cli -- playground -- {{ just_executable() }} on-server
+
+# What `test` runs with a server.
+[private]
+on-server:
+    cargo test --workspace --no-fail-fast
+    cargo run --quiet --package example-own-table
+    cargo run --quiet --package example-explicit-trade
+    cargo run --quiet --package example-concurrent-trades
 
 # A throw-away server for a command (`just playground -- mysql …`), or in the foreground.
 playground *command: server

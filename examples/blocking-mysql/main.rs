@@ -1,2 +1,0 @@
-//! blocking-mysql
-fn main() {}

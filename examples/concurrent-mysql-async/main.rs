@@ -1,2 +1,0 @@
-//! concurrent-mysql-async
-fn main() {}

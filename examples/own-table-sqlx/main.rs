@@ -1,2 +1,0 @@
-//! own-table-sqlx
-fn main() {}
