@@ -65,32 +65,48 @@ impl Pool {
     /// Dropping the future closes the connection, and the server rolls back.
     ///
     /// ```no_run
-    /// use tidb_connect_mysql_async::{ConnectionConfig, connect, mysql_async::{self, prelude::*}};
+    /// use tidb_connect_mysql_async::{
+    ///     ConnectionConfig, TransactionError, connect,
+    ///     mysql_async::{self, prelude::*},
+    /// };
     ///
-    /// # #[derive(Debug)] enum Refused { Poor, Database(mysql_async::Error) }
-    /// # impl From<mysql_async::Error> for Refused { fn from(error: mysql_async::Error) -> Self { Self::Database(error) } }
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = connect(&ConnectionConfig::new()).await?;
-    /// let (from, to, amount) = (1, 2, 50);
-    /// let moved = pool
-    ///     .transaction(|mut tx| async move {
-    ///         let balance: Option<i64> =
-    ///             tx.exec_first("SELECT balance FROM accounts WHERE id = ? FOR UPDATE", (from,)).await?;
-    ///         let balance = balance.unwrap_or(0);
-    ///         if balance < amount {
-    ///             return Err(Refused::Poor); // rolled back, and handed to the caller as it is
-    ///         }
-    ///         let change = "UPDATE accounts SET balance = balance + ? WHERE id = ?";
-    ///         tx.exec_drop(change, (-amount, from)).await?;
-    ///         tx.exec_drop(change, (amount, to)).await?;
-    ///         Ok(balance - amount)
-    ///     })
-    ///     .await;
-    /// match moved {
-    ///     Ok(done) => println!("{} left, after {} attempts", done.value, done.attempts),
-    ///     Err(error) => println!("{error}: {:?}", error.outcome()),
+    /// #[derive(Debug)]
+    /// enum Refused {
+    ///     Poor { balance: i64 },
+    ///     Database(mysql_async::Error),
     /// }
-    /// # Ok(()) }
+    ///
+    /// impl From<mysql_async::Error> for Refused {
+    ///     fn from(error: mysql_async::Error) -> Self {
+    ///         Self::Database(error)
+    ///     }
+    /// }
+    ///
+    /// #[tokio::main]
+    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let pool = connect(&ConnectionConfig::from_env()?).await?;
+    ///     let (from, to, amount) = (1, 2, 50);
+    ///     let moved = pool
+    ///         .transaction(|mut tx| async move {
+    ///             let lock = "SELECT balance FROM accounts WHERE id = ? FOR UPDATE";
+    ///             let balance: i64 = tx.exec_first(lock, (from,)).await?.unwrap_or(0);
+    ///             if balance < amount {
+    ///                 return Err(Refused::Poor { balance });
+    ///             }
+    ///             let change = "UPDATE accounts SET balance = balance + ? WHERE id = ?";
+    ///             tx.exec_drop(change, (-amount, from)).await?;
+    ///             tx.exec_drop(change, (amount, to)).await?;
+    ///             Ok(balance - amount)
+    ///         })
+    ///         .await;
+    ///     match moved {
+    ///         Ok(done) => println!("{} left, after {} attempt(s)", done.value, done.attempts),
+    ///         Err(TransactionError::Aborted(refused)) => println!("rolled back: {refused:?}"),
+    ///         Err(TransactionError::Unknown(error)) => println!("look whether it was applied: {error}"),
+    ///         Err(error) => println!("nothing was applied: {error:?}"),
+    ///     }
+    ///     Ok(())
+    /// }
     /// ```
     ///
     /// # Errors

@@ -72,30 +72,45 @@ impl Pool {
     /// When `work` panics, the connection is closed, and the server rolls back.
     ///
     /// ```no_run
-    /// use tidb_connect_mysql::{ConnectionConfig, connect, mysql::{self, prelude::*}};
+    /// use tidb_connect_mysql::{
+    ///     ConnectionConfig, TransactionError, connect,
+    ///     mysql::{self, prelude::*},
+    /// };
     ///
-    /// # #[derive(Debug)] enum Refused { Poor, Database(mysql::Error) }
-    /// # impl From<mysql::Error> for Refused { fn from(error: mysql::Error) -> Self { Self::Database(error) } }
-    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = connect(&ConnectionConfig::new())?;
-    /// let (from, to, amount) = (1, 2, 50);
-    /// let moved = pool.transaction(|tx| {
-    ///     let balance: Option<i64> =
-    ///         tx.exec_first("SELECT balance FROM accounts WHERE id = ? FOR UPDATE", (from,))?;
-    ///     let balance = balance.unwrap_or(0);
-    ///     if balance < amount {
-    ///         return Err(Refused::Poor); // rolled back, and handed to the caller as it is
-    ///     }
-    ///     let change = "UPDATE accounts SET balance = balance + ? WHERE id = ?";
-    ///     tx.exec_drop(change, (-amount, from))?;
-    ///     tx.exec_drop(change, (amount, to))?;
-    ///     Ok(balance - amount)
-    /// });
-    /// match moved {
-    ///     Ok(done) => println!("{} left, after {} attempts", done.value, done.attempts),
-    ///     Err(error) => println!("{error}: {:?}", error.outcome()),
+    /// #[derive(Debug)]
+    /// enum Refused {
+    ///     Poor { balance: i64 },
+    ///     Database(mysql::Error),
     /// }
-    /// # Ok(()) }
+    ///
+    /// impl From<mysql::Error> for Refused {
+    ///     fn from(error: mysql::Error) -> Self {
+    ///         Self::Database(error)
+    ///     }
+    /// }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let pool = connect(&ConnectionConfig::from_env()?)?;
+    ///     let (from, to, amount) = (1, 2, 50);
+    ///     let moved = pool.transaction(|tx| {
+    ///         let lock = "SELECT balance FROM accounts WHERE id = ? FOR UPDATE";
+    ///         let balance: i64 = tx.exec_first(lock, (from,))?.unwrap_or(0);
+    ///         if balance < amount {
+    ///             return Err(Refused::Poor { balance });
+    ///         }
+    ///         let change = "UPDATE accounts SET balance = balance + ? WHERE id = ?";
+    ///         tx.exec_drop(change, (-amount, from))?;
+    ///         tx.exec_drop(change, (amount, to))?;
+    ///         Ok(balance - amount)
+    ///     });
+    ///     match moved {
+    ///         Ok(done) => println!("{} left, after {} attempt(s)", done.value, done.attempts),
+    ///         Err(TransactionError::Aborted(refused)) => println!("rolled back: {refused:?}"),
+    ///         Err(TransactionError::Unknown(error)) => println!("look whether it was applied: {error}"),
+    ///         Err(error) => println!("nothing was applied: {error:?}"),
+    ///     }
+    ///     Ok(())
+    /// }
     /// ```
     ///
     /// # Errors

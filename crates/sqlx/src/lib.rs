@@ -32,3 +32,8 @@ pub use transaction::Transaction;
 
 /// The driver's name, in [`Error::driver`] and [`PlayerStore::driver`](tidb_connect_core::players::PlayerStore::driver).
 pub const DRIVER: &str = "sqlx";
+
+/// Keeps the program in the workspace's README compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

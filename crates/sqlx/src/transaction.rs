@@ -56,33 +56,47 @@ impl Pool {
     /// Dropping the future closes the connection, and the server rolls back.
     ///
     /// ```no_run
-    /// use tidb_connect_sqlx::{ConnectionConfig, connect, sqlx};
+    /// use tidb_connect_sqlx::{ConnectionConfig, TransactionError, connect, sqlx};
     ///
-    /// # #[derive(Debug)] enum Refused { Poor, Database(sqlx::Error) }
-    /// # impl From<sqlx::Error> for Refused { fn from(error: sqlx::Error) -> Self { Self::Database(error) } }
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = connect(&ConnectionConfig::new()).await?;
-    /// let (from, to, amount) = (1, 2, 50);
-    /// let moved = pool
-    ///     .transaction(|mut tx| async move {
-    ///         let balance: i64 = sqlx::query_scalar("SELECT balance FROM accounts WHERE id = ? FOR UPDATE")
-    ///             .bind(from)
-    ///             .fetch_one(&mut tx)
-    ///             .await?;
-    ///         if balance < amount {
-    ///             return Err(Refused::Poor); // rolled back, and handed to the caller as it is
-    ///         }
-    ///         let change = "UPDATE accounts SET balance = balance + ? WHERE id = ?";
-    ///         sqlx::query(change).bind(-amount).bind(from).execute(&mut tx).await?;
-    ///         sqlx::query(change).bind(amount).bind(to).execute(&mut tx).await?;
-    ///         Ok(balance - amount)
-    ///     })
-    ///     .await;
-    /// match moved {
-    ///     Ok(done) => println!("{} left, after {} attempts", done.value, done.attempts),
-    ///     Err(error) => println!("{error}: {:?}", error.outcome()),
+    /// #[derive(Debug)]
+    /// enum Refused {
+    ///     Poor { balance: i64 },
+    ///     Database(sqlx::Error),
     /// }
-    /// # Ok(()) }
+    ///
+    /// impl From<sqlx::Error> for Refused {
+    ///     fn from(error: sqlx::Error) -> Self {
+    ///         Self::Database(error)
+    ///     }
+    /// }
+    ///
+    /// #[tokio::main]
+    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let pool = connect(&ConnectionConfig::from_env()?).await?;
+    ///     let (from, to, amount) = (1, 2, 50);
+    ///     let moved = pool
+    ///         .transaction(|mut tx| async move {
+    ///             let balance: i64 = sqlx::query_scalar("SELECT balance FROM accounts WHERE id = ? FOR UPDATE")
+    ///                 .bind(from)
+    ///                 .fetch_one(&mut tx)
+    ///                 .await?;
+    ///             if balance < amount {
+    ///                 return Err(Refused::Poor { balance });
+    ///             }
+    ///             let change = "UPDATE accounts SET balance = balance + ? WHERE id = ?";
+    ///             sqlx::query(change).bind(-amount).bind(from).execute(&mut tx).await?;
+    ///             sqlx::query(change).bind(amount).bind(to).execute(&mut tx).await?;
+    ///             Ok(balance - amount)
+    ///         })
+    ///         .await;
+    ///     match moved {
+    ///         Ok(done) => println!("{} left, after {} attempt(s)", done.value, done.attempts),
+    ///         Err(TransactionError::Aborted(refused)) => println!("rolled back: {refused:?}"),
+    ///         Err(TransactionError::Unknown(error)) => println!("look whether it was applied: {error}"),
+    ///         Err(error) => println!("nothing was applied: {error:?}"),
+    ///     }
+    ///     Ok(())
+    /// }
     /// ```
     ///
     /// # Errors
