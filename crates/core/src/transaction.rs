@@ -314,6 +314,38 @@ where
     }
 }
 
+/// [`run`] on one connection, which comes back unless it was lost.
+pub async fn run_on<S, T, E, F, Fut>(
+    session: S,
+    options: &TransactionOptions,
+    work: F,
+) -> (Option<S>, Result<Committed<T>, TransactionError<E>>)
+where
+    S: Session,
+    F: FnMut(Handle<S>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let mut single = Single(Some(session));
+    let result = run(&mut single, options, work).await;
+    (single.0, result)
+}
+
+/// The one connection that the caller gave.
+struct Single<S>(Option<S>);
+
+impl<S: Session> Sessions for Single<S> {
+    type Session = S;
+
+    async fn open(&mut self) -> Result<S> {
+        let lost = "the connection was lost, and the transaction runs on no other; nothing was applied";
+        self.0.take().ok_or_else(|| Error::new(ErrorKind::ConnectionLost, lost))
+    }
+
+    fn give_back(&mut self, session: S) {
+        self.0 = Some(session);
+    }
+}
+
 async fn attempt<C, T, E, F, Fut>(sessions: &mut C, mode: TransactionMode, work: &mut F) -> Ended<T, E>
 where
     C: Sessions,

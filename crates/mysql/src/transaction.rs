@@ -12,7 +12,7 @@ use std::{
 use mysql::{Conn, Error as DriverError, prelude::Queryable};
 use tidb_connect_core::{
     Committed, ErrorKind, Outcome, Phase, Result, TransactionError, TransactionOptions,
-    transaction::{Handle, Session, Sessions, run},
+    transaction::{Handle, Session, Sessions, run, run_on},
 };
 
 use crate::{
@@ -131,13 +131,31 @@ impl Pool {
         options: &TransactionOptions,
         mut work: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<Committed<T>, TransactionError<E>> {
-        let mut pooled = Pooled(self);
-        let work = |mut handle| ready(work(&mut Transaction(&mut handle)));
-        // Each of its steps blocks until it is done, so that the first poll is the last.
-        match pin!(run(&mut pooled, options, work)).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => result,
-            Poll::Pending => unreachable!("nothing in a blocking transaction waits for a waker"),
-        }
+        done(run(&mut Pooled(self), options, |mut handle| ready(work(&mut Transaction(&mut handle)))))
+    }
+}
+
+impl Connection {
+    /// Runs `work` as [`Pool::transaction`] does, on this very connection, with the session settings it has.
+    ///
+    /// The connection comes back with the result, unless it was lost or the outcome is unknown.
+    ///
+    /// # Errors
+    /// See [`TransactionError`]; a lost connection ends it, since there is no other to try again on.
+    pub fn transaction<T, E>(
+        self,
+        options: &TransactionOptions,
+        mut work: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> (Option<Self>, Result<Committed<T>, TransactionError<E>>) {
+        done(run_on(self, options, |mut handle| ready(work(&mut Transaction(&mut handle)))))
+    }
+}
+
+/// The output of a future whose steps all block until they are done, so that its first poll is its last.
+fn done<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("nothing in a blocking transaction waits for a waker"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, future::Future, time::Duration};
 use sqlx::{Error as DriverError, Executor, MySqlConnection};
 use tidb_connect_core::{
     Committed, ErrorKind, Outcome, Phase, Result, TransactionError, TransactionOptions,
-    transaction::{Handle, Session, Sessions, run},
+    transaction::{Handle, Session, Sessions, run, run_on},
 };
 
 use crate::{
@@ -123,6 +123,26 @@ impl Pool {
         Fut: Future<Output = Result<T, E>>,
     {
         run(&mut Pooled(self), options, |handle| work(Transaction(handle))).await
+    }
+}
+
+impl Connection {
+    /// Runs `work` as [`Pool::transaction`] does, on this very connection, with the session settings it has.
+    ///
+    /// The connection comes back with the result, unless it was lost or the outcome is unknown.
+    ///
+    /// # Errors
+    /// See [`TransactionError`]; a lost connection ends it, since there is no other to try again on.
+    pub async fn transaction<T, E, F, Fut>(
+        self,
+        options: &TransactionOptions,
+        mut work: F,
+    ) -> (Option<Self>, Result<Committed<T>, TransactionError<E>>)
+    where
+        F: FnMut(Transaction) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        run_on(self, options, |handle| work(Transaction(handle))).await
     }
 }
 
