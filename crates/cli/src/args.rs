@@ -16,6 +16,14 @@ Exit codes:
   4    a table named players was there already and has been left alone
   130  interrupted";
 
+const PLAYGROUND_HELP: &str = "\
+Without CMD the server's settings are printed as .env lines, and it runs until Ctrl-C.
+
+Exit codes: CMD's own, 128 + n where signal n ended it, and without CMD 0; else
+  1    failed
+  2    CMD cannot be run
+  130  interrupted";
+
 /// See every Rust MySQL driver run against TiDB.
 #[derive(Debug, Parser)]
 #[command(name = "tidb-connect", version, after_help = EXIT_CODES)]
@@ -30,7 +38,7 @@ pub(crate) enum Command {
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
     /// Run a command with a throw-away server, or keep one in the foreground
-    #[command(after_help = "Without CMD the server's settings are printed as .env lines, and it runs until Ctrl-C.")]
+    #[command(after_help = PLAYGROUND_HELP)]
     Playground(PlaygroundArgs),
 }
 

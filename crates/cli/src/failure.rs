@@ -1,8 +1,10 @@
 //! How a command ends when it does not succeed.
 
-use std::{error::Error as StdError, process::ExitCode};
+use std::{error::Error as StdError, io, process::ExitCode};
 
 use tidb_connect_core::{Error, ErrorKind};
+
+use crate::say;
 
 /// Documented in `--help` and the README.
 #[derive(Clone, Copy, Debug)]
@@ -38,25 +40,29 @@ impl Failure {
     }
 
     /// Prints it, and gives the exit code.
-    #[allow(clippy::print_stderr, reason = "errors go to stderr")]
     pub(crate) fn report(self) -> ExitCode {
         let mut said = self.cause.to_string();
-        eprintln!("error: {said}");
+        say(format_args!("error: {said}"));
         let mut next = self.cause.source();
         while let Some(cause) = next {
             let text = cause.to_string();
             // Some drivers repeat in each error the text of the one below.
             if !said.contains(&text) {
-                eprintln!("  caused by: {text}");
+                say(format_args!("  caused by: {text}"));
             }
             said = text;
             next = cause.source();
         }
         for note in self.notes {
-            eprintln!("  {note}");
+            say(format_args!("  {note}"));
         }
         ExitCode::from(self.exit as u8)
     }
+}
+
+/// Whoever reads stdout has gone, or the disk is full.
+pub(crate) fn unwritable(error: io::Error) -> Error {
+    Error::new(ErrorKind::Driver, "stdout cannot be written").with_source(error)
 }
 
 impl From<Error> for Failure {

@@ -10,17 +10,34 @@ mod failure;
 mod server;
 mod signal;
 
-use std::process::ExitCode;
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use args::{Args, Command};
 use clap::Parser;
-use failure::Failure;
+use failure::{Exit, Failure};
+use tokio::runtime::Runtime;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let result = match Args::parse().command {
-        Command::Run(args) => commands::run::execute(args).await,
-        Command::Playground(args) => commands::playground::execute(args).await,
-    };
-    result.unwrap_or_else(|failure: Failure| failure.report())
+fn main() -> ExitCode {
+    let command = Args::parse().command;
+    let result = Runtime::new().map_err(|error| Failure::new(Exit::Failed, error)).and_then(|runtime| {
+        let result = runtime.block_on(async {
+            match command {
+                Command::Run(args) => commands::run::execute(args).await,
+                Command::Playground(args) => commands::playground::execute(args).await,
+            }
+        });
+        // After Ctrl-C a thread may still wait for a server, one that it starts included: that one dies with us.
+        runtime.shutdown_background();
+        result
+    });
+    result.unwrap_or_else(Failure::report)
+}
+
+/// Tells the person at the terminal. Who has closed stderr does not want to know.
+fn say(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

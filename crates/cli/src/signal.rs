@@ -21,4 +21,9 @@ impl Interruption {
             _ = self.terminate.recv() => {}
         }
     }
+
+    /// SIGTERM alone.
+    pub(crate) async fn terminated(&mut self) {
+        self.terminate.recv().await;
+    }
 }

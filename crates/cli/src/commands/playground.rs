@@ -1,23 +1,27 @@
 //! A throw-away server for a command, or in the foreground.
 
-use std::process::{ExitCode, ExitStatus};
+use std::{
+    io::{self, Write},
+    os::unix::process::ExitStatusExt,
+    process::{ExitCode, ExitStatus},
+};
 
-use tidb_connect_core::Settings;
+use tidb_connect_core::{Error, ErrorKind, Settings};
 use tidb_connect_playground::Server;
 use tokio::{process, time};
 
 use crate::{
     args::PlaygroundArgs,
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, unwritable},
+    say,
     server::start_playground,
     signal::Interruption,
 };
 
-/// How long the command may take to end after Ctrl-C before it is killed.
+/// How long the command may take to end after SIGTERM before it is killed.
 const GRACE: time::Duration = time::Duration::from_secs(10);
 
 pub(crate) async fn execute(args: PlaygroundArgs) -> Result<ExitCode, Failure> {
-    let failed = |error| Failure::new(Exit::Failed, error);
     let mut interruption = Interruption::listen().map_err(failed)?;
     let server = tokio::select! {
         server = start_playground() => server?,
@@ -26,14 +30,11 @@ pub(crate) async fn execute(args: PlaygroundArgs) -> Result<ExitCode, Failure> {
     let code = match args.command.split_first() {
         Some((program, arguments)) => {
             let mut command = process::Command::new(program);
-            command.args(arguments).kill_on_drop(true);
-            run(command, &server, &mut interruption).await.map_err(|error| {
-                let program = program.to_string_lossy();
-                Failure::new(Exit::Failed, error).with_note(format!("the command was {program}"))
-            })?
+            command.args(arguments);
+            run(command, &server, &mut interruption).await?
         }
         None => {
-            show(&server);
+            show(&server).map_err(unwritable)?;
             interruption.wait().await;
             ExitCode::SUCCESS
         }
@@ -47,35 +48,50 @@ async fn run(
     mut command: process::Command,
     server: &Server,
     interruption: &mut Interruption,
-) -> std::io::Result<ExitCode> {
+) -> Result<ExitCode, Failure> {
     for variable in Settings::variables() {
         command.env_remove(variable);
     }
-    let mut child = command.envs(server.env()).spawn()?;
-    let status = tokio::select! {
-        status = child.wait() => status?,
-        () = interruption.wait() => {
-            // The terminal's Ctrl-C has reached the command as well.
-            match time::timeout(GRACE, child.wait()).await {
-                Ok(_) => {}
-                Err(_) => child.kill().await?,
-            }
-            return Ok(ExitCode::from(Exit::Interrupted as u8));
-        }
-    };
-    Ok(code(status))
-}
-
-/// The command's own exit code; 1 when a signal ended it.
-fn code(status: ExitStatus) -> ExitCode {
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    ExitCode::from(code.unwrap_or(Exit::Failed as u8))
-}
-
-#[allow(clippy::print_stdout, clippy::print_stderr, reason = "stdout carries the .env lines")]
-fn show(server: &Server) {
-    for (name, value) in server.env() {
-        println!("{name}={value}");
+    let mut child = command.envs(server.env()).kill_on_drop(true).spawn().map_err(|error| {
+        let program = command.as_std().get_program().to_string_lossy();
+        Error::new(ErrorKind::Config, format!("the command {program} cannot be run: check its name")).with_source(error)
+    })?;
+    // Ctrl-C is not ours: the terminal sends it to the command too, which may well go on, as a shell does.
+    tokio::select! {
+        status = child.wait() => return status.map(code).map_err(failed),
+        () = interruption.terminated() => {}
     }
-    eprintln!("running until Ctrl-C; other users of this machine can connect to it meanwhile");
+    terminate(&child).await.map_err(failed)?;
+    if time::timeout(GRACE, child.wait()).await.is_err() {
+        child.kill().await.map_err(failed)?;
+    }
+    Err(Failure::interrupted())
+}
+
+/// Sends SIGTERM, through the shell because the standard library cannot.
+async fn terminate(child: &process::Child) -> io::Result<()> {
+    if let Some(id) = child.id() {
+        process::Command::new("/bin/sh").args(["-c", "kill -s TERM $0", &id.to_string()]).status().await?;
+    }
+    Ok(())
+}
+
+/// The command's own exit code, or what a shell makes of the signal that ended it.
+fn code(status: ExitStatus) -> ExitCode {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(Exit::Failed as u8))
+}
+
+fn show(server: &Server) -> io::Result<()> {
+    let mut out = io::stdout();
+    for (name, value) in server.env() {
+        writeln!(out, "{name}={value}")?;
+    }
+    out.flush()?;
+    say("running until Ctrl-C; other users of this machine can connect to it meanwhile");
+    Ok(())
+}
+
+fn failed(error: io::Error) -> Failure {
+    Failure::new(Exit::Failed, error)
 }

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use crate::{
     args::RunArgs,
     driver::Driver,
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, unwritable},
+    say,
     server::Target,
     signal::Interruption,
 };
@@ -33,13 +34,21 @@ pub(crate) async fn execute(args: RunArgs) -> Result<ExitCode, Failure> {
     };
     // Not interrupted, so that it stays known whether the table is ours.
     create_table(&*store).await?;
-    let mut out = io::stdout();
+    let (mut out, mut interrupted) = (io::stdout(), false);
     let ran = tokio::select! {
         ran = steps(&*store, &mut out) => ran.map_err(Failure::from),
-        () = interruption.wait() => Err(Failure::interrupted()),
+        () = interruption.wait() => {
+            interrupted = true;
+            say("interrupted: removing the table players; Ctrl-C once more leaves it");
+            Err(Failure::interrupted())
+        }
     };
-    let removed = timeout(CLEAN_UP, store.drop_table()).await;
-    let removed = removed.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "the server does not answer")));
+    let removed = tokio::select! {
+        removed = timeout(CLEAN_UP, store.drop_table()) => {
+            removed.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "the server does not answer")))
+        }
+        () = interruption.wait(), if interrupted => Err(Error::new(ErrorKind::TimedOut, "interrupted once more")),
+    };
     let closed = store.close().await;
     match (ran, removed) {
         (Ok(()), Ok(())) => closed.map(|()| ExitCode::SUCCESS).map_err(Failure::from),
@@ -51,7 +60,6 @@ pub(crate) async fn execute(args: RunArgs) -> Result<ExitCode, Failure> {
 
 const LEFT_BEHIND: &str = "the table players that this run made could not be removed; DROP TABLE players removes it";
 
-#[allow(clippy::print_stderr, reason = "progress goes to stderr")]
 async fn open(
     driver: Driver,
     settings: Settings,
@@ -71,7 +79,7 @@ async fn open(
         _ => Failure::new(Exit::NoConnection, error),
     })?;
     let version = store.server_version().await?;
-    eprintln!("driver {}, server {version}, {config}", store.driver());
+    say(format_args!("driver {}, server {version}, {config}", store.driver()));
     Ok(store)
 }
 
@@ -134,7 +142,5 @@ fn required(player: Option<Player>) -> Result<Player> {
 }
 
 fn print(out: &mut (dyn Write + Send), line: &(dyn std::fmt::Display + Sync)) -> Result<()> {
-    writeln!(out, "{line}")
-        .and_then(|()| out.flush())
-        .map_err(|error| Error::new(ErrorKind::Driver, "stdout cannot be written").with_source(error))
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(unwritable)
 }

@@ -1,0 +1,178 @@
+//! Bad input: one clear sentence that names the setting, the same in every driver, its cause, and no password.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod support;
+
+use std::{fs, net::SocketAddr};
+
+use support::{Cli, DRIVERS, Database, Ended, Stranger};
+
+const PASSWORD: &str = "c4n4ry-passw0rd";
+
+const SETTINGS: i32 = 2;
+const NO_CONNECTION: i32 = 3;
+
+/// Holds for every failure.
+#[track_caller]
+fn failed(ended: &Ended, code: i32, sentence: &str) {
+    assert_eq!(ended.first_line(), format!("error: {sentence}"), "{}", ended.stderr);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), ""), "{}", ended.stderr);
+    let shown = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(!shown.contains(PASSWORD), "{shown}");
+    assert!(!ended.stderr.contains("starting"), "another server took its place: {}", ended.stderr);
+}
+
+/// The first lines that the drivers say, all at once because some of them wait.
+#[track_caller]
+fn sentences(prepare: impl Fn(Cli) -> Cli) -> [String; 3] {
+    let running = DRIVERS.map(|driver| prepare(Cli::run(driver).env("TIDB_PASSWORD", PASSWORD)).spawn());
+    running.map(|running| {
+        let ended = running.end();
+        let sentence = ended.first_line().strip_prefix("error: ").unwrap_or_default().to_owned();
+        failed(&ended, NO_CONNECTION, &sentence);
+        assert!(ended.stderr.contains("\n  caused by: "), "{}", ended.stderr);
+        sentence
+    })
+}
+
+#[track_caller]
+fn no_connection(prepare: impl Fn(Cli) -> Cli, sentence: &str) {
+    assert_eq!(sentences(prepare), [sentence; 3]);
+}
+
+#[track_caller]
+fn wrong(prepare: impl Fn(Cli) -> Cli, sentence: &str) {
+    let ended = prepare(Cli::run("sqlx").env("TIDB_PASSWORD", PASSWORD)).end();
+    failed(&ended, SETTINGS, sentence);
+}
+
+#[test]
+fn a_malformed_line_of_dotenv_is_named() {
+    let text = format!("TIDB_HOST=127.0.0.1\nTIDB_PASSWORD={PASSWORD} {PASSWORD}\n");
+    wrong(|cli| cli.dotenv(&text), "line 2 of .env is not of the form NAME=value: quote a value with spaces");
+}
+
+#[test]
+fn a_setting_is_named_with_where_it_stands() {
+    let number = "it must be a number from 1 to 65535, usually 4000";
+    for port in ["abc", "0", "70000"] {
+        wrong(|cli| cli.env("TIDB_PORT", port), &format!("TIDB_PORT in the environment is '{port}': {number}"));
+        wrong(|cli| cli.dotenv(&format!("TIDB_PORT={port}\n")), &format!("TIDB_PORT in .env is '{port}': {number}"));
+        let ended = Cli::new(["run", "--port", port]).env("TIDB_PASSWORD", PASSWORD).end();
+        failed(&ended, SETTINGS, &format!("--port is '{port}': {number}"));
+    }
+    let host = "it must be the server's name or address alone; the port is a setting of its own";
+    wrong(|cli| cli.env("TIDB_HOST", ""), &format!("TIDB_HOST in the environment is empty: {host}"));
+}
+
+#[test]
+fn a_ca_file_must_be_readable_pem() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let ca = |cli: Cli, path: &str| cli.env("TIDB_HOST", "127.0.0.1").env("CA_PATH", path);
+    let sentence = |path: &str| format!("CA_PATH in the environment is '{path}': it must be a readable PEM file");
+    wrong(|cli| ca(cli, "/nowhere/ca.pem"), &sentence("/nowhere/ca.pem"));
+    wrong(|cli| ca(cli, "/"), &sentence("/"));
+    wrong(|cli| ca(cli, path), &sentence(path));
+    fs::write(path, "no certificate\n").unwrap();
+    wrong(|cli| ca(cli, path), &sentence(path));
+    wrong(|cli| cli.env("CA_PATH", path), &sentence(path));
+}
+
+#[test]
+fn a_flag_beats_the_environment_which_beats_dotenv() {
+    let here = |name: &str| format!("the host name {name}.invalid has no address: check TIDB_HOST");
+    let dotenv = |cli: Cli| cli.dotenv("TIDB_HOST=dotenv.invalid\n");
+    no_connection(dotenv, &here("dotenv"));
+    no_connection(|cli| dotenv(cli).env("TIDB_HOST", "environment.invalid"), &here("environment"));
+    no_connection(
+        |mut cli| {
+            cli.command.args(["--host", "flag.invalid"]);
+            dotenv(cli).env("TIDB_HOST", "environment.invalid")
+        },
+        &here("flag"),
+    );
+}
+
+#[test]
+fn nobody_listening_is_said_and_nobody_else_asked() {
+    let addr = support::nobody();
+    let sentence =
+        format!("nobody listens on {addr}: start the server, or set TIDB_HOST and TIDB_PORT to where it runs");
+    no_connection(|cli| cli.server(addr), &sentence);
+}
+
+#[test]
+fn a_server_that_says_nothing_ends_in_a_time_out() {
+    let addr = Stranger::greet(b"", true).addr;
+    let sentence =
+        format!("{addr} did not answer within 20 s: check TIDB_HOST and TIDB_PORT, and the firewall between");
+    no_connection(|cli| cli.server(addr), &sentence);
+}
+
+const SSH: &[u8] = b"SSH-2.0-OpenSSH_9.2\r\n";
+const HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+
+#[test]
+fn a_server_that_is_not_mysql_gets_one_sentence_that_names_the_port() {
+    // The last one begins as MySQL does, and breaks off within the version.
+    let greetings =
+        [(&b""[..], false), (SSH, false), (HTTP, false), (b"\x05\0\0\0hello", true), (b"\x04\0\0\0\x0a8.0", true)];
+    for (greeting, stay) in greetings {
+        let addr = Stranger::greet(greeting, stay).addr;
+        let [sentence, others @ ..] = sentences(|cli| cli.server(addr));
+        assert_eq!(others, [sentence.as_str(); 2], "{}", greeting.escape_ascii());
+        assert!(sentence.starts_with(&addr.to_string()) && sentence.contains("TIDB_PORT"), "{sentence}");
+    }
+}
+
+/// Read as MySQL, the greeting announces a packet of megabytes: a driver may refuse it at once, or wait for it.
+#[test]
+fn an_ssh_server_that_waits_gets_a_sentence_that_names_the_port() {
+    let addr = Stranger::greet(SSH, true).addr;
+    for sentence in sentences(|cli| cli.server(addr)) {
+        assert!(sentence.starts_with(&addr.to_string()) && sentence.contains("TIDB_PORT"), "{sentence}");
+    }
+}
+
+/// The database's server with a user that has the password, wherever the drivers meet it.
+fn as_user(cli: Cli, addr: SocketAddr, user: &str, database: &str) -> Cli {
+    cli.server(addr).env("TIDB_USER", user).env("TIDB_DB_NAME", database)
+}
+
+#[test]
+fn a_wrong_password_is_named_and_not_shown() {
+    let mut database = Database::create();
+    let user = database.create_user("another");
+    let addr = database.server.addr();
+    let sentence = format!("{addr} refused user '{user}' or the password: check TIDB_USER and TIDB_PASSWORD");
+    no_connection(|cli| as_user(cli, addr, &user, &database.name), &sentence);
+}
+
+#[test]
+fn an_unknown_database_is_named() {
+    let mut database = Database::create();
+    let user = database.create_user(PASSWORD);
+    let addr = database.server.addr();
+    for user in [user.as_str(), "root"] {
+        let sentence = format!(
+            "the database 'no_such_database' does not exist on {addr}, or the user may not use it: check TIDB_DB_NAME"
+        );
+        let password = if user == "root" { "" } else { PASSWORD };
+        no_connection(|cli| as_user(cli, addr, user, "no_such_database").env("TIDB_PASSWORD", password), &sentence);
+    }
+}
+
+#[test]
+fn ctrl_c_does_not_wait_for_a_silent_server() {
+    for driver in DRIVERS {
+        let silent = Stranger::greet(b"", true);
+        let running = Cli::run(driver).server(silent.addr).spawn();
+        silent.visited();
+        running.signal("INT", "");
+        // Half of the time-out that would end it too.
+        let ended = running.end_within(std::time::Duration::from_secs(10));
+        assert_eq!((ended.code, ended.error()), (Some(130), "error: interrupted"), "{driver}");
+    }
+}
