@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Error, ErrorKind, Outcome, Phase, Result, RetryPolicy};
+use crate::{Error, ErrorKind, Fault, Outcome, Phase, Result, RetryPolicy};
 
 /// How TiDB meets conflicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,14 +169,54 @@ impl<E: StdError + 'static> StdError for TransactionError<E> {
     }
 }
 
+/// What the statements of a connection have met, as far as it decides about the transaction around them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Verdict(Option<ErrorKind>);
+
+impl Verdict {
+    /// Takes note of a statement's failure. One after which the transaction has to be made again stays, whatever the
+    /// closure makes of it.
+    pub fn note(&mut self, fault: &Fault) {
+        if let (kind, Outcome::Retryable) = fault.classify(Phase::Transaction) {
+            self.0.get_or_insert(kind);
+        }
+    }
+
+    /// Refuses further statements once the server may have rolled back: they would be applied one by one.
+    ///
+    /// # Errors
+    /// [`AttemptOver`].
+    pub fn check(self) -> Result<(), AttemptOver> {
+        self.0.map_or(Ok(()), |kind| Err(AttemptOver(kind)))
+    }
+}
+
+/// A statement came after one that had ended the attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptOver(ErrorKind);
+
+impl fmt::Display for AttemptOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(kind) = self;
+        write!(f, "an earlier statement ended this attempt of the transaction ({kind:?}): return, and it is made again")
+    }
+}
+
+impl StdError for AttemptOver {}
+
+impl From<AttemptOver> for std::io::Error {
+    fn from(over: AttemptOver) -> Self {
+        Self::other(over)
+    }
+}
+
 /// One driver's connection, as far as transactions need it.
 pub trait Session: Send {
     /// Runs `BEGIN`, `COMMIT` or `ROLLBACK`.
     fn control(&mut self, statement: &'static str, phase: Phase) -> impl Future<Output = Result<()>> + Send;
 
-    /// The failure of the last statement that failed since this was last asked, as it is classified in
-    /// [`Phase::Transaction`].
-    fn take_failure(&mut self) -> Option<(ErrorKind, Outcome)>;
+    /// What the connection's statements have met since the last attempt.
+    fn verdict(&mut self) -> &mut Verdict;
 
     /// Makes sure that the connection is closed and not used again.
     fn condemn(&mut self);
@@ -356,7 +396,7 @@ where
         Ok(session) => Open(Some(session)),
         Err(error) => return Ended::Over(TransactionError::Failed(error)),
     };
-    open.get().take_failure();
+    *open.get().verdict() = Verdict::default();
     if let Err(error) = open.get().control(mode.begin(), Phase::Transaction).await {
         return again_or(error, TransactionError::Failed);
     }
@@ -367,8 +407,8 @@ where
         return Ended::Over(TransactionError::Failed(Error::new(ErrorKind::Driver, message)));
     };
     let mut open = Open(Some(session));
-    let failure = open.get().take_failure().filter(|(_, outcome)| *outcome == Outcome::Retryable);
-    let ended = match (worked, failure) {
+    let Verdict(conflict) = std::mem::take(open.get().verdict());
+    let ended = match (worked, conflict) {
         (Ok(value), None) => match open.get().control("COMMIT", Phase::Commit).await {
             Ok(()) => {
                 sessions.give_back(open.done());
@@ -379,13 +419,12 @@ where
             }
             Err(error) => again_or(error, TransactionError::Failed),
         },
-        (Ok(_), Some((kind, _))) => Ended::Again(kind, LastFailure::Database(Error::refused("transaction", kind))),
-        (Err(error), Some((kind, _))) => Ended::Again(kind, LastFailure::Closure(error)),
+        (Ok(_), Some(kind)) => Ended::Again(kind, LastFailure::Database(Error::refused("transaction", kind))),
+        (Err(error), Some(kind)) => Ended::Again(kind, LastFailure::Closure(error)),
         (Err(error), None) => Ended::Over(TransactionError::Aborted(error)),
     };
     // Where this fails, dropping the connection rolls back instead.
     if open.get().control("ROLLBACK", Phase::Transaction).await.is_ok() {
-        open.get().take_failure();
         sessions.give_back(open.done());
     }
     ended

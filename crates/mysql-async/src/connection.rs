@@ -8,8 +8,8 @@ use mysql_async::{
     prelude::{AsQuery, FromRow, Queryable, StatementLike},
 };
 use tidb_connect_core::{
-    ErrorKind, Outcome, Phase,
     pool::{Call, Lease},
+    transaction::Verdict,
 };
 use tokio::time::timeout;
 
@@ -30,22 +30,18 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 pub struct Connection {
     lease: Lease<Connector>,
     limit: Duration,
-    pub(crate) failure: Option<Failure>,
+    pub(crate) verdict: Verdict,
 }
-
-/// What the last statement that failed means inside a transaction. One after which the transaction has to be made again
-/// stays, whatever fails later.
-pub(crate) type Failure = (ErrorKind, Outcome);
 
 impl Connection {
     pub(crate) fn new(lease: Lease<Connector>, limit: Duration) -> Self {
-        Self { lease, limit, failure: None }
+        Self { lease, limit, verdict: Verdict::default() }
     }
 
     /// Starts a call; the connection is condemned until it has [settled](Running::settle).
     pub(crate) fn start(&mut self) -> Result<(&mut Conn, Running<'_>), Error> {
         let (connection, call) = self.lease.call().map_err(|unusable| Error::Io(IoError::Io(unusable.into())))?;
-        Ok((connection, Running { call, limit: self.limit, failure: &mut self.failure }))
+        Ok((connection, Running { call, limit: self.limit, verdict: &mut self.verdict }))
     }
 }
 
@@ -68,7 +64,7 @@ impl fmt::Debug for Connection {
 pub(crate) struct Running<'a> {
     call: Call<'a, Connector>,
     limit: Duration,
-    failure: &'a mut Option<Failure>,
+    verdict: &'a mut Verdict,
 }
 
 impl Running<'_> {
@@ -83,9 +79,7 @@ impl Running<'_> {
     /// After the server's answer, its error included, the connection is in step; after any other error it is not.
     fn settle(self, error: Option<&Error>) {
         let Some(error) = error else { return self.call.finish() };
-        if !matches!(self.failure, Some((_, Outcome::Retryable))) {
-            *self.failure = Some(fault(error).classify(Phase::Transaction));
-        }
+        self.verdict.note(&fault(error));
         if error.is_fatal() { self.call.lost() } else { self.call.finish() }
     }
 }

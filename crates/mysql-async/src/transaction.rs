@@ -1,18 +1,14 @@
 //! Transactions that are tried again as a whole, for tables of your own.
 
-use std::{fmt, future::Future, ops::Deref, time::Duration};
+use std::{future::Future, ops::Deref, time::Duration};
 
 use mysql_async::{Conn, Error as DriverError, IoError, prelude::Queryable};
 use tidb_connect_core::{
-    Committed, ErrorKind, Outcome, Phase, Result, TransactionError, TransactionOptions,
-    transaction::{Handle, Session, Sessions, run, run_on},
+    Committed, Phase, Result, TransactionError, TransactionOptions,
+    transaction::{Handle, Session, Sessions, Verdict, run, run_on},
 };
 
-use crate::{
-    Connection, Pool,
-    connection::{Failure, Running},
-    error::failed,
-};
+use crate::{Connection, Pool, connection::Running, error::failed};
 
 /// A transaction under way: a [`Queryable`] of the driver, and read-only a [`Conn`].
 ///
@@ -25,10 +21,8 @@ pub struct Transaction(Handle<Connection>);
 impl Transaction {
     pub(crate) fn start(&mut self) -> Result<(&mut Conn, Running<'_>), DriverError> {
         let connection = self.0.session_mut();
-        match connection.failure {
-            Some((kind, Outcome::Retryable)) => Err(DriverError::Io(IoError::Io(std::io::Error::other(Over(kind))))),
-            _ => connection.start(),
-        }
+        connection.verdict.check().map_err(|over| DriverError::Io(IoError::Io(over.into())))?;
+        connection.start()
     }
 }
 
@@ -40,21 +34,6 @@ impl Deref for Transaction {
         self.0.session()
     }
 }
-
-#[derive(Debug)]
-struct Over(ErrorKind);
-
-impl fmt::Display for Over {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "an earlier statement ended this attempt of the transaction ({:?}): return, and it is made again",
-            self.0
-        )
-    }
-}
-
-impl std::error::Error for Over {}
 
 impl Pool {
     /// Runs `work` in a transaction, and all of it again when it meets a conflict.
@@ -161,8 +140,8 @@ impl Session for Connection {
         self.query_drop(statement).await.map_err(failed("transaction", phase))
     }
 
-    fn take_failure(&mut self) -> Option<Failure> {
-        self.failure.take()
+    fn verdict(&mut self) -> &mut Verdict {
+        &mut self.verdict
     }
 
     fn condemn(&mut self) {
