@@ -5,7 +5,7 @@ use std::fmt;
 use mysql_async::{Conn, Opts, prelude::Queryable};
 use tidb_connect_core::{
     ConnectionConfig, Result,
-    pool::{self, PoolStatus},
+    pool::{self, Place, PoolStatus},
 };
 use tokio::time::timeout;
 
@@ -83,7 +83,7 @@ impl pool::Connector for Connector {
         &self.config
     }
 
-    async fn connect(&self) -> Result<Conn> {
+    async fn connect(&self, _: Place) -> Result<Conn> {
         let connect = Conn::new(self.options.clone());
         match timeout(self.config.connect_timeout(), connect).await {
             Ok(connected) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
@@ -95,9 +95,9 @@ impl pool::Connector for Connector {
         !connection.is_disconnected()
     }
 
-    async fn probe(&self, connection: &mut Conn) -> bool {
+    async fn probe(&self, mut connection: Conn, _: Place) -> Option<Conn> {
         let answer = timeout(self.config.pool().probe_timeout(), connection.ping()).await;
-        matches!(answer, Ok(Ok(())))
+        matches!(answer, Ok(Ok(()))).then_some(connection)
     }
 
     async fn disconnect(&self, connection: Conn) {

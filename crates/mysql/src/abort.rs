@@ -5,25 +5,24 @@ use std::{
     ops::{Deref, DerefMut},
     panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, Thread},
 };
 
 use socket2::Socket;
 use tidb_connect_core::{Error, ErrorKind, Result};
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::task::spawn_blocking;
 
-use crate::{Connection, DRIVER, Pool};
+use crate::{Connection, DRIVER, Pool, pool::Claimed};
 
 /// As many blocking threads as the pool has connections: callers wait for theirs without holding a thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Threads {
     pool: Pool,
-    free: Arc<Semaphore>,
 }
 
 impl Threads {
     pub(crate) fn new(pool: Pool) -> Self {
-        let free = Arc::new(Semaphore::new(pool.config().pool().max_connections()));
-        Self { pool, free }
+        Self { pool }
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -36,17 +35,11 @@ impl Threads {
         &self,
         work: impl FnOnce(Abortable) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let limit = self.pool.config().pool().acquire_timeout();
-        let free = timeout(limit, Arc::clone(&self.free).acquire_owned()).await;
-        let Ok(thread) = free else { return Err(self.pool.acquire_timed_out()) };
+        let claim = Mutex::new(Some(self.pool.claim().await?));
         let abort = Abort::default();
-        let pool = Abortable { pool: self.pool.clone(), abort: abort.clone() };
+        let pool = Abortable { pool: self.pool.clone(), claim: Arc::new(claim), abort: abort.clone() };
         let _abort = AbortOnDrop(abort);
-        Self::spawn(move || {
-            let _thread = thread;
-            work(pool)
-        })
-        .await
+        Self::spawn(move || work(pool)).await
     }
 
     pub(crate) async fn spawn<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -65,25 +58,34 @@ impl Threads {
 #[derive(Clone, Debug)]
 pub(crate) struct Abortable {
     pool: Pool,
+    /// The place for the first connection, where it has been waited for.
+    claim: Arc<Mutex<Option<Claimed>>>,
     abort: Abort,
 }
 
 impl From<Pool> for Abortable {
     fn from(pool: Pool) -> Self {
-        Self { pool, abort: Abort::default() }
+        Self { pool, claim: Arc::default(), abort: Abort::default() }
     }
 }
 
 impl Abortable {
     pub(crate) fn get(&self) -> Result<Held> {
-        let connection = self.pool.get()?;
+        let claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.abort.state().stage = Stage::Waiting(thread::current());
+        let connection = match claim {
+            Some(claim) => self.pool.get_claimed(claim, || self.abort.state().given_up),
+            None => self.pool.get(),
+        };
         let mut state = self.abort.state();
+        state.stage = Stage::Idle;
+        let connection = connection?;
         if state.given_up {
             return Err(Error::new(ErrorKind::Closed, "the caller gave up").with_driver(DRIVER));
         }
-        state.socket = Some(connection.socket());
+        state.stage = Stage::Calling(connection.socket());
         drop(state);
-        Ok(Held { _registered: Registered(self.abort.clone()), connection })
+        Ok(Held { connection, abort: self.abort.clone() })
     }
 
     pub(crate) fn close(&self) -> Result<()> {
@@ -94,9 +96,19 @@ impl Abortable {
 /// A connection in use that [`Abort`] knows of.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// Dropped first: a connection that is back in the pool must not be ended any more.
-    _registered: Registered,
     connection: Connection,
+    abort: Abort,
+}
+
+impl Drop for Held {
+    /// A connection that is back in the pool must not be ended any more, and one that has been must not go back.
+    fn drop(&mut self) {
+        let mut state = self.abort.state();
+        state.stage = Stage::Idle;
+        if state.given_up {
+            self.connection.condemn();
+        }
+    }
 }
 
 impl Deref for Held {
@@ -113,15 +125,6 @@ impl DerefMut for Held {
     }
 }
 
-#[derive(Debug)]
-struct Registered(Abort);
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        self.0.state().socket = None;
-    }
-}
-
 /// What a call and the one who may give it up share.
 #[derive(Clone, Debug, Default)]
 struct Abort(Arc<Mutex<State>>);
@@ -129,7 +132,16 @@ struct Abort(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     given_up: bool,
-    socket: Option<Arc<Socket>>,
+    stage: Stage,
+}
+
+/// What there is to end.
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    Idle,
+    Waiting(Thread),
+    Calling(Arc<Socket>),
 }
 
 impl Abort {
@@ -144,9 +156,13 @@ impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.given_up = true;
-        if let Some(socket) = &state.socket {
-            // The call's read then ends at once; a socket that is closed already needs nothing.
-            let _ = socket.shutdown(Shutdown::Both);
+        match &state.stage {
+            Stage::Idle => {}
+            Stage::Waiting(thread) => thread.unpark(),
+            Stage::Calling(socket) => {
+                // The call's read then ends at once; a socket that is closed already needs nothing.
+                let _ = socket.shutdown(Shutdown::Both);
+            }
         }
     }
 }

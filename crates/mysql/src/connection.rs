@@ -8,8 +8,8 @@ use mysql::{
 };
 use socket2::Socket;
 use tidb_connect_core::{
-    ErrorKind, Outcome, Phase,
     pool::{Call, Lease},
+    transaction::Verdict,
 };
 
 use crate::{Connector, Transaction, error::fault};
@@ -26,22 +26,24 @@ use crate::{Connector, Transaction, error::fault};
 /// [`Pool::transaction`](crate::Pool::transaction).
 pub struct Connection {
     lease: Lease<Connector>,
-    pub(crate) failure: Option<Failure>,
+    pub(crate) verdict: Verdict,
 }
-
-/// What the last statement that failed means inside a transaction. One after which the transaction has to be made again
-/// stays, whatever fails later.
-pub(crate) type Failure = (ErrorKind, Outcome);
 
 impl Connection {
     pub(crate) fn new(lease: Lease<Connector>) -> Self {
-        Self { lease, failure: None }
+        Self { lease, verdict: Verdict::default() }
     }
 
     /// Starts a call; the connection is condemned until it has [settled](Running::settle).
     pub(crate) fn start(&mut self) -> Result<(&mut Conn, Running<'_>)> {
         let (session, call) = self.lease.call().map_err(|unusable| Error::IoError(unusable.into()))?;
-        Ok((&mut session.conn, Running { call, failure: &mut self.failure }))
+        Ok((&mut session.conn, Running { call, verdict: &mut self.verdict }))
+    }
+
+    /// Keeps the connection from going back to the pool.
+    pub(crate) fn condemn(&mut self) {
+        // An error means that it is condemned already.
+        let _ = self.lease.call();
     }
 
     /// The handle that ends the connection from another thread.
@@ -68,16 +70,14 @@ impl fmt::Debug for Connection {
 /// A call under way.
 pub(crate) struct Running<'a> {
     call: Call<'a, Connector>,
-    failure: &'a mut Option<Failure>,
+    verdict: &'a mut Verdict,
 }
 
 impl Running<'_> {
     /// After the server's answer, its error included, the connection is in step; after any other error it is not.
     pub(crate) fn settle(self, error: Option<&Error>) {
         let Some(error) = error else { return self.call.finish() };
-        if !matches!(self.failure, Some((_, Outcome::Retryable))) {
-            *self.failure = Some(fault(error).classify(Phase::Transaction));
-        }
+        self.verdict.note(&fault(error));
         match error {
             Error::MySqlError(_) | Error::FromValueError(_) | Error::FromRowError(_) => self.call.finish(),
             _ => self.call.lost(),

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    io,
     net::ToSocketAddrs,
     pin::pin,
     sync::{Arc, mpsc},
@@ -13,9 +14,10 @@ use std::{
 
 use mysql::{DriverError, OptsBuilder};
 use tidb_connect_core::{
-    ConnectionConfig, Error, Result,
-    pool::{self, PoolStatus},
+    ConnectionConfig, Result,
+    pool::{self, Claim, Lease, Place, PoolStatus},
 };
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     Connection, DRIVER,
@@ -27,6 +29,9 @@ use crate::{
 /// A pool of connections; clones share it.
 #[derive(Clone, Debug)]
 pub struct Pool(pool::Pool<Connector>);
+
+/// A place in the pool, and until when its connection may be waited for.
+pub(crate) type Claimed = (Claim<Connector>, Instant);
 
 /// Opens a pool, and its first connection, so that wrong settings show at once.
 ///
@@ -50,17 +55,34 @@ impl Pool {
 
     /// Takes a connection, which comes back to the pool when it is dropped. Blocks the calling thread.
     ///
+    /// The driver cannot be stopped while it logs in. When that is given up, at the limit or because a connection came
+    /// back meanwhile, the attempt counts against the maximum until it ends, at the latest with its time-outs.
+    ///
     /// # Errors
     /// At once when the server cannot be reached or refuses; within the acquire limit in any other case, with
     /// [`PoolExhausted`](tidb_connect_core::ErrorKind::PoolExhausted) when all connections are in use.
     pub fn get(&self) -> Result<Connection> {
         let limit = self.config().pool().acquire_timeout();
-        let lease = wait(self.0.acquire(), limit).unwrap_or_else(|| Err(self.0.acquire_timed_out()))?;
-        Ok(Connection::new(lease))
+        self.lease(wait(self.0.acquire(), limit, || false))
     }
 
-    pub(crate) fn acquire_timed_out(&self) -> Error {
-        self.0.acquire_timed_out()
+    /// Waits for a place in the pool, on tokio's clock.
+    pub(crate) async fn claim(&self) -> Result<Claimed> {
+        let limit = self.config().pool().acquire_timeout();
+        let deadline = Instant::now() + limit;
+        let claim = timeout(limit, self.0.claim()).await.unwrap_or_else(|_| Err(self.0.acquire_timed_out()))?;
+        Ok((claim, deadline))
+    }
+
+    /// [`get`](Self::get) with a place that is there already. Does not go on once `given_up` holds, which is asked
+    /// whenever the thread is unparked.
+    pub(crate) fn get_claimed(&self, (claim, deadline): Claimed, given_up: impl Fn() -> bool) -> Result<Connection> {
+        let limit = deadline.saturating_duration_since(Instant::now());
+        self.lease(wait(claim.connect(), limit, given_up))
+    }
+
+    fn lease(&self, lease: Option<Result<Lease<Connector>>>) -> Result<Connection> {
+        lease.unwrap_or_else(|| Err(self.0.acquire_timed_out())).map(Connection::new)
     }
 
     /// The configuration that connections are opened with.
@@ -81,12 +103,12 @@ impl Pool {
     /// [`TimedOut`](tidb_connect_core::ErrorKind::TimedOut) when some are still in use after the acquire limit.
     pub fn close(&self) -> Result<()> {
         let limit = self.config().pool().acquire_timeout();
-        wait(self.0.close(), limit).ok_or_else(|| self.0.close_timed_out())
+        wait(self.0.close(), limit, || false).ok_or_else(|| self.0.close_timed_out())
     }
 }
 
-/// Drives `future` on this thread; `None` when the time has passed first.
-fn wait<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
+/// Drives `future` on this thread; `None` when the time has passed first, or the caller has given up.
+fn wait<F: Future>(future: F, limit: Duration, given_up: impl Fn() -> bool) -> Option<F::Output> {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -100,6 +122,9 @@ fn wait<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Some(output);
         }
+        if given_up() {
+            return None;
+        }
         thread::park_timeout(deadline.checked_duration_since(Instant::now())?);
     }
 }
@@ -110,11 +135,18 @@ pub struct Connector {
     options: OptsBuilder,
 }
 
-impl Connector {
-    /// How long opening a connection may take: the acquire limit cannot cut it, so it is no longer than that.
-    fn connect_timeout(&self) -> Duration {
-        self.config.connect_timeout().min(self.config.pool().acquire_timeout())
-    }
+/// Runs `work` on a thread of its own, so that the caller can stop waiting for it: for its limit, for a connection that
+/// comes back meanwhile, or for the close of the pool. `None` when that takes longer than `limit`.
+async fn on_thread<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<Option<T>> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let (done, result) = oneshot::channel();
+    let named = |name: &str| thread::Builder::new().name(name.to_owned());
+    named("tidb-connect-work").spawn(move || sender.send(work()))?;
+    named("tidb-connect-clock").spawn(move || done.send(receiver.recv_timeout(limit).ok()))?;
+    Ok(result.await.ok().flatten())
 }
 
 /// Connects and logs in, each wait for the server limited by `limit`, and later ones by the operation time-out.
@@ -147,30 +179,35 @@ impl pool::Connector for Connector {
         &self.config
     }
 
-    /// On a thread of its own: the driver limits each read, not the whole, and name resolution not at all.
-    async fn connect(&self) -> Result<Session> {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let (config, options, limit) = (self.config.clone(), self.options.clone(), self.connect_timeout());
+    /// The driver limits each wait for the server, not the whole, and the resolution of names not at all.
+    async fn connect(&self, place: Place) -> Result<Session> {
+        let (config, options, limit) = (self.config.clone(), self.options.clone(), self.config.connect_timeout());
         let failed = |error| self.config.connect_error(DRIVER, fault(&error), cause(error));
-        thread::Builder::new()
-            .name("tidb-connect-login".to_owned())
-            .spawn(move || sender.send(log_in(&config, options, limit)))
-            .map_err(|error| failed(error.into()))?;
-        match receiver.recv_timeout(limit) {
-            Ok(session) => session.map_err(failed),
-            Err(_) => Err(self.config.connect_timed_out(DRIVER)),
+        // The place comes last: an unwanted connection is closed before it is free.
+        match on_thread(limit, move || (log_in(&config, options, limit), place)).await {
+            Ok(Some((session, _place))) => session.map_err(failed),
+            Ok(None) => Err(self.config.connect_timed_out(DRIVER)),
+            Err(error) => Err(failed(error.into())),
         }
     }
 
-    async fn probe(&self, session: &mut Session) -> bool {
-        session.limit(self.config.pool().probe_timeout()).is_ok()
-            && session.conn.ping().is_ok()
-            && session.limit(self.config.operation_timeout()).is_ok()
+    async fn probe(&self, mut session: Session, place: Place) -> Option<Session> {
+        let (limit, later) = (self.config.pool().probe_timeout(), self.config.operation_timeout());
+        let ping = move || {
+            let alive = session.limit(limit).is_ok() && session.conn.ping().is_ok() && session.limit(later).is_ok();
+            (alive.then_some(session), place)
+        };
+        on_thread(limit, ping).await.ok().flatten().and_then(|(session, _place)| session)
     }
 
     async fn disconnect(&self, session: Session) {
         // The driver says goodbye when it drops a connection.
         drop(session);
+    }
+
+    fn discard(&self, session: Session) {
+        // Or else the driver would say goodbye, and wait where nothing is taken from the socket.
+        session.end();
     }
 }
 

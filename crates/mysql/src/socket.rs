@@ -1,6 +1,6 @@
 //! The driver's connection with a second handle on its socket.
 
-use std::{io, os::fd::AsRawFd, sync::Arc, time::Duration};
+use std::{io, net::Shutdown, os::fd::AsRawFd, sync::Arc, time::Duration};
 
 use mysql::{Conn, Opts};
 use socket2::Socket;
@@ -26,6 +26,12 @@ impl Session {
     pub(crate) fn limit(&self, time: Duration) -> io::Result<()> {
         self.socket.set_read_timeout(Some(time))?;
         self.socket.set_write_timeout(Some(time))
+    }
+
+    /// Ends the connection without a word to the server.
+    pub(crate) fn end(self) {
+        // A socket that is closed already needs nothing.
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 
     /// The handle that ends the connection, whatever it is doing: [`Socket::shutdown`].

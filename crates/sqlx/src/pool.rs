@@ -5,7 +5,7 @@ use std::fmt;
 use sqlx::{Connection as _, MySqlConnection, mysql::MySqlConnectOptions};
 use tidb_connect_core::{
     ConnectionConfig, Result,
-    pool::{self, PoolStatus},
+    pool::{self, Place, PoolStatus},
 };
 use tokio::time::timeout;
 
@@ -83,7 +83,7 @@ impl pool::Connector for Connector {
         &self.config
     }
 
-    async fn connect(&self) -> Result<MySqlConnection> {
+    async fn connect(&self, _: Place) -> Result<MySqlConnection> {
         let connect = MySqlConnection::connect_with(&self.options);
         match timeout(self.config.connect_timeout(), connect).await {
             Ok(connected) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
@@ -91,9 +91,9 @@ impl pool::Connector for Connector {
         }
     }
 
-    async fn probe(&self, connection: &mut MySqlConnection) -> bool {
+    async fn probe(&self, mut connection: MySqlConnection, _: Place) -> Option<MySqlConnection> {
         let answer = timeout(self.config.pool().probe_timeout(), connection.ping()).await;
-        matches!(answer, Ok(Ok(())))
+        matches!(answer, Ok(Ok(()))).then_some(connection)
     }
 
     async fn disconnect(&self, connection: MySqlConnection) {

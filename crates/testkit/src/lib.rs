@@ -37,11 +37,15 @@
 //! work as usual. The server is the one that the environment names, `TIDB_HOST` and `TIDB_PORT` or another of the
 //! [`Settings`](tidb_connect_core::Settings); without one every test fails. Each test has a database of its own, which
 //! is dropped afterwards. A store that needs no server uses [`Suite::in_process`].
+//!
+//! The drivers of this workspace have their pools checked as well, and that a dropped call leaves them clean: [`pool`].
 
 pub mod checks;
 mod failure;
+pub mod pool;
 mod server;
 mod suite;
+pub mod tls;
 pub mod transaction;
 
 pub use failure::Failure;

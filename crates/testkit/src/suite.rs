@@ -29,7 +29,7 @@ const MAX_THREADS: usize = 4;
 pub(crate) struct Opener(Arc<dyn Fn(ConnectionConfig) -> BoxFuture<'static, StoreResult<Store>> + Send + Sync>);
 
 impl Opener {
-    fn new<S, Fut>(open: impl Fn(ConnectionConfig) -> Fut + Send + Sync + 'static) -> Self
+    pub(crate) fn new<S, Fut>(open: impl Fn(ConnectionConfig) -> Fut + Send + Sync + 'static) -> Self
     where
         S: PlayerStore,
         Fut: Future<Output = StoreResult<S>> + Send + 'static,

@@ -1,4 +1,4 @@
-//! A protocol-aware MySQL proxy that counts round trips, for tests and comparisons.
+//! A protocol-aware MySQL proxy that counts round trips and causes faults, for tests and comparisons.
 //!
 //! A [`Proxy`] stands between a client and a MySQL-compatible server on the loopback interface. It passes every byte on
 //! at once and unchanged, and keeps a [`Report`]: how many round trips each connection made, and which commands it sent.
@@ -6,6 +6,9 @@
 //! A *round trip* is one burst of client bytes that follows server bytes. The login is the first: the server's greeting
 //! comes before it. Commands sent without waiting for the server in between share one round trip, and a `COM_QUIT` is one
 //! more when the server spoke last, although nobody waits for its answer.
+//!
+//! Faults are caused from outside, at a moment of the caller's choice: [`Proxy::hold`] makes the network go silent until
+//! [`Proxy::release`], and [`Proxy::cut`] closes what is open.
 //!
 //! ```no_run
 //! use tidb_connect_wire::Proxy;

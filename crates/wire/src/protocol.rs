@@ -31,7 +31,7 @@ enum Phase {
 impl Conversation {
     pub(crate) fn new() -> Self {
         Self {
-            report: ConnectionReport::default(),
+            report: ConnectionReport { open: true, ..ConnectionReport::default() },
             phase: Phase::Greeting,
             client: PacketReader::new(Command::HEAD_LEN),
             server_spoke_last: true,
@@ -41,6 +41,11 @@ impl Conversation {
 
     pub(crate) fn report(&self) -> &ConnectionReport {
         &self.report
+    }
+
+    /// Takes note that the client has nothing more to say, or is not heard any more.
+    pub(crate) fn closed(&mut self) {
+        self.report.open = false;
     }
 
     /// Takes note of bytes from the server.

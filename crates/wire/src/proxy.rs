@@ -39,8 +39,18 @@ type Conversations = Arc<Mutex<Vec<Arc<Mutex<Conversation>>>>>;
 pub struct Proxy {
     addr: SocketAddr,
     conversations: Conversations,
-    stop: watch::Sender<bool>,
+    control: watch::Sender<Control>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the owner of a proxy wants of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Control {
+    stop: bool,
+    /// Nothing is passed on.
+    hold: bool,
+    /// How often all connections have been cut.
+    cuts: u64,
 }
 
 impl Proxy {
@@ -53,7 +63,7 @@ impl Proxy {
     /// When the system refuses a thread, a port or a file descriptor.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
         let conversations = Conversations::default();
-        let (stop, stopped) = watch::channel(false);
+        let (control, controlled) = watch::channel(Control::default());
         let (started, start) = mpsc::channel();
         let thread = thread::Builder::new().name("tidb-connect-wire".to_owned()).spawn({
             let conversations = Arc::clone(&conversations);
@@ -62,13 +72,13 @@ impl Proxy {
                 Ok((runtime, listener, addr)) => {
                     // The receiver waits for this, or it is gone and so is the need.
                     let _ = started.send(Ok(addr));
-                    runtime.block_on(serve(listener, upstream, &conversations, stopped));
+                    runtime.block_on(serve(listener, upstream, &conversations, controlled));
                 }
                 Err(error) => drop(started.send(Err(error))),
             }
         })?;
         let addr = start.recv().map_err(io::Error::other)??;
-        Ok(Self { addr, conversations, stop, thread: Some(thread) })
+        Ok(Self { addr, conversations, control, thread: Some(thread) })
     }
 
     /// The address to connect clients to.
@@ -90,6 +100,27 @@ impl Proxy {
         }
     }
 
+    /// Passes nothing on from here on, in either direction, and keeps every connection open: a network that has gone
+    /// silent. New connections are accepted, and get no greeting.
+    ///
+    /// What is sent meanwhile is reported, as far as the proxy reads it: 16 KiB a direction.
+    pub fn hold(&self) {
+        self.control.send_modify(|control| control.hold = true);
+    }
+
+    /// Passes on what was [held](Self::hold), and all that comes after it.
+    pub fn release(&self) {
+        self.control.send_modify(|control| control.hold = false);
+    }
+
+    /// Closes every connection that is open, on both sides and whatever is under way on it, as a server does that fails.
+    /// New connections are served.
+    ///
+    /// Does not wait: [`ConnectionReport::open`](crate::ConnectionReport::open) tells when it has happened.
+    pub fn cut(&self) {
+        self.control.send_modify(|control| control.cuts += 1);
+    }
+
     /// Stops the proxy and returns its last report, which has all that the clients sent before this call.
     ///
     /// Blocks until every connection whose client has closed it is closed by the server as well, at most 5 seconds.
@@ -100,7 +131,7 @@ impl Proxy {
     }
 
     fn shut_down(&mut self) {
-        self.stop.send_replace(true);
+        self.control.send_modify(|control| *control = Control { stop: true, hold: false, ..*control });
         if let Some(thread) = self.thread.take() {
             // A panic in there has been reported by its thread, and may not become a second one in a drop.
             let _ = thread.join();
@@ -125,7 +156,7 @@ async fn serve(
     listener: TcpListener,
     upstream: SocketAddr,
     conversations: &Conversations,
-    stop: watch::Receiver<bool>,
+    control: watch::Receiver<Control>,
 ) {
     let mut connections = JoinSet::new();
     loop {
@@ -134,16 +165,21 @@ async fn serve(
                 Ok((client, _)) => {
                     let conversation = Arc::new(Mutex::new(Conversation::new()));
                     lock(conversations).push(Arc::clone(&conversation));
-                    let stop = stop.clone();
+                    let control = control.clone();
                     connections.spawn(async move {
-                        // A connection that cannot be set up is closed, which is all there is to tell its client.
-                        let _ = connect(client, upstream, &conversation, stop).await;
+                        let cuts = control.borrow().cuts;
+                        tokio::select! {
+                            // A connection that cannot be set up is closed, which is all there is to tell its client.
+                            _ = connect(client, upstream, &conversation, &control) => {}
+                            () = once(&control, |control| control.cuts != cuts) => {}
+                        }
+                        lock(&conversation).closed();
                     });
                 }
                 Err(_) => sleep(ACCEPT_RETRY).await,
             },
             Some(_) = connections.join_next() => {}
-            () = stopped(&stop) => break,
+            () = once(&control, |control| control.stop) => break,
         }
     }
     drop(listener);
@@ -156,20 +192,28 @@ async fn connect(
     mut client: TcpStream,
     upstream: SocketAddr,
     conversation: &Mutex<Conversation>,
-    stop: watch::Receiver<bool>,
+    control: &watch::Receiver<Control>,
 ) -> io::Result<()> {
     let mut server = tokio::select! {
         biased;
         server = TcpStream::connect(upstream) => server?,
-        () = silence_after_stop(&stop) => return Ok(()),
+        () = silence_after_stop(control) => return Ok(()),
     };
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
 
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
-    let up = pump(from_client, to_server, |bytes| lock(conversation).client_sent(bytes), || silence_after_stop(&stop));
-    let down = pump(from_server, to_client, |bytes| lock(conversation).server_sent(bytes), pending);
+    let note_up = |bytes: &[u8]| match bytes {
+        [] => lock(conversation).closed(),
+        bytes => lock(conversation).client_sent(bytes),
+    };
+    let note_down = |bytes: &[u8]| match bytes {
+        [] => {}
+        bytes => lock(conversation).server_sent(bytes),
+    };
+    let up = pump(from_client, to_server, control, note_up, || silence_after_stop(control));
+    let down = pump(from_server, to_client, control, note_down, pending);
     // Either both directions come to their ends, or the connection is cut.
     let _ = tokio::try_join!(up, down);
     Ok(())
@@ -178,13 +222,14 @@ async fn connect(
 /// The proxy is to stop, and the direction has been silent since.
 struct Stopped;
 
-/// Passes bytes on in one direction until its end, and passes that on too.
+/// Passes bytes on in one direction until its end, and passes that on too. Tells `note` first, of the end as of no bytes.
 ///
 /// Broken connections are ends like any other: the opposite direction finds out by itself, after it has passed on what
 /// is left in it.
 async fn pump<F: Future<Output = ()>>(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
+    control: &watch::Receiver<Control>,
     note: impl Fn(&[u8]),
     silence: impl Fn() -> F,
 ) -> Result<(), Stopped> {
@@ -195,12 +240,10 @@ async fn pump<F: Future<Output = ()>>(
             read = from.read(&mut buffer) => read,
             () = silence() => return Err(Stopped),
         };
-        let bytes = match read {
-            Ok(len @ 1..) => &buffer[..len],
-            Ok(0) | Err(_) => break,
-        };
+        let bytes = &buffer[..read.unwrap_or(0)];
         note(bytes);
-        if to.write_all(bytes).await.is_err() {
+        once(control, |control| !control.hold).await;
+        if bytes.is_empty() || to.write_all(bytes).await.is_err() {
             break;
         }
     }
@@ -210,15 +253,19 @@ async fn pump<F: Future<Output = ()>>(
 }
 
 /// Races with something from the network: ends when that has not come in a while after the stop.
-async fn silence_after_stop(stop: &watch::Receiver<bool>) {
-    stopped(stop).await;
+async fn silence_after_stop(control: &watch::Receiver<Control>) {
+    once(control, |control| control.stop).await;
     // A sleep ends after a poll for input that came after its start: it misses nothing sent before the stop.
     sleep(STOP_SILENCE).await;
 }
 
-async fn stopped(stop: &watch::Receiver<bool>) {
-    // An error means that the proxy is gone: stopped, too.
-    let _ = stop.clone().wait_for(|&stop| stop).await;
+/// Waits until the owner wants what `wanted` says.
+async fn once(control: &watch::Receiver<Control>, mut wanted: impl FnMut(&Control) -> bool) {
+    if wanted(&control.borrow()) {
+        return;
+    }
+    // An error means that the proxy is gone, which stops it first.
+    let _ = control.clone().wait_for(wanted).await;
 }
 
 /// Locks what no panic leaves half-changed in a way that matters to a count.

@@ -1,4 +1,4 @@
-use crate::Command;
+use crate::{Command, CommandKind};
 
 /// What a [`Proxy`](crate::Proxy) has seen so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +11,16 @@ impl Report {
     /// The round trips of all connections together.
     pub fn round_trips(&self) -> u64 {
         self.connections.iter().map(|c| c.round_trips).sum()
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        self.connections.iter().filter(|c| c.open).count()
+    }
+
+    /// How often the clients sent a command of `kind`, on all connections together.
+    pub fn count(&self, kind: CommandKind) -> usize {
+        self.connections.iter().flat_map(|c| &c.commands).filter(|command| command.kind == kind).count()
     }
 }
 
@@ -29,4 +39,6 @@ pub struct ConnectionReport {
     pub bytes_down: u64,
     /// Whether the client asked for TLS.
     pub tls: bool,
+    /// Whether the connection is open: neither closed by the client nor [cut](crate::Proxy::cut).
+    pub open: bool,
 }

@@ -149,3 +149,77 @@ fn stopping_may_be_called_inside_a_runtime() {
         assert_closed(&client);
     });
 }
+
+/// Waits for the proxy to have seen it, which may be a moment later than the test.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < READ_TIMEOUT, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn nothing_passes_while_held_and_everything_after() {
+    let (proxy, client, server) = connected();
+    pass(&server, &client, b"greeting");
+    proxy.hold();
+    (&client).write_all(b"up").unwrap();
+    (&server).write_all(b"down").unwrap();
+    eventually("it is reported all the same", || {
+        let connection = &proxy.report().connections[0];
+        (connection.bytes_up, connection.bytes_down) == (2, 8 + 4)
+    });
+    for mut end in [&client, &server] {
+        end.set_nonblocking(true).unwrap();
+        assert_eq!(end.read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        end.set_nonblocking(false).unwrap();
+    }
+    proxy.release();
+    for (mut end, held) in [(&client, b"down".as_slice()), (&server, b"up")] {
+        let mut arrived = vec![0; held.len()];
+        end.read_exact(&mut arrived).unwrap();
+        assert_eq!(arrived, held);
+    }
+    pass(&client, &server, b"more");
+}
+
+#[test]
+fn a_connection_made_while_held_is_open_and_silent_until_the_client_closes_it() {
+    let (proxy, _client, _server) = connected();
+    proxy.hold();
+    let late = TcpStream::connect(proxy.addr()).unwrap();
+    eventually("it is accepted", || proxy.report().open() == 2);
+    drop(late);
+    eventually("it is closed", || proxy.report().open() == 1);
+    proxy.stop();
+}
+
+#[test]
+fn a_cut_closes_both_sides_of_what_is_open_and_nothing_later() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Proxy::start(upstream.local_addr().unwrap()).unwrap();
+    let connect = || {
+        let client = TcpStream::connect(proxy.addr()).unwrap();
+        let (server, _) = upstream.accept().unwrap();
+        for end in [&client, &server] {
+            end.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
+        }
+        (client, server)
+    };
+    for held in [false, true] {
+        let (client, server) = connect();
+        if held {
+            proxy.hold();
+        }
+        proxy.cut();
+        assert_closed(&client);
+        assert_closed(&server);
+        eventually("it is reported", || proxy.report().open() == 0);
+        proxy.release();
+        let (client, server) = connect();
+        pass(&client, &server, b"hello");
+        drop((client, server));
+        eventually("all is over", || proxy.report().open() == 0);
+    }
+}

@@ -1,20 +1,20 @@
-//! One pool for every driver: [`deadpool`] underneath, the rules here.
+//! One pool for every driver, and its rules.
 //!
 //! A driver crate implements [`Connector`] (open, probe, say goodbye) and puts its own clock around
 //! [`Pool::acquire`] and [`Pool::close`], since one driver runs on tokio and another on the caller's thread.
+//!
+//! No task of its own runs: all that is done is done by the callers who wait for it, and ends when they give up.
 
 use std::{
     fmt,
     future::Future,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult};
-use tokio::sync::Notify;
+use futures_util::future::{Either, join_all, select};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::ConnectionConfig;
 use crate::{Error, ErrorKind, Result};
@@ -151,20 +151,39 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Opens a connection, within [`ConnectionConfig::connect_timeout`].
     ///
+    /// The future may be dropped half-way. What goes on after that keeps `place` until it has ended, so that no other
+    /// connection is opened in its stead.
+    ///
     /// # Errors
     /// What [`ConnectionConfig::connect_error`] makes of the driver's error.
-    fn connect(&self) -> impl Future<Output = Result<Self::Connection>> + Send;
+    fn connect(&self, place: Place) -> impl Future<Output = Result<Self::Connection>> + Send;
 
     /// Whether the driver itself still holds the connection for usable.
     fn is_usable(&self, _connection: &Self::Connection) -> bool {
         true
     }
 
-    /// Whether the server still answers, within [`PoolPolicy::probe_timeout`].
-    fn probe(&self, connection: &mut Self::Connection) -> impl Future<Output = bool> + Send;
+    /// The connection, if the server still answers on it within [`PoolPolicy::probe_timeout`]; `place` is as in
+    /// [`connect`](Self::connect).
+    fn probe(
+        &self,
+        connection: Self::Connection,
+        place: Place,
+    ) -> impl Future<Output = Option<Self::Connection>> + Send;
 
     /// Tells the server goodbye; failures do not matter.
     fn disconnect(&self, connection: Self::Connection) -> impl Future<Output = ()> + Send;
+
+    /// Closes a connection that is broken or out of step, without waiting for the server.
+    fn discard(&self, connection: Self::Connection) {
+        drop(connection);
+    }
+}
+
+/// One of the [maximum](PoolPolicy::max_connections) of connections. It is free again when all clones are dropped.
+#[derive(Clone, Debug)]
+pub struct Place {
+    _permit: Arc<OwnedSemaphorePermit>,
 }
 
 /// Counters of a pool at one moment; all zero by default, for a store without one.
@@ -173,74 +192,99 @@ pub trait Connector: Send + Sync + 'static {
 pub struct PoolStatus {
     /// How many connections may be open.
     pub max: usize,
-    /// How many are open.
+    /// How many are open or being opened.
     pub size: usize,
     /// How many of those wait for a caller.
     pub idle: usize,
-    /// How many callers wait for a connection.
+    /// How many callers wait for a connection, be it for one that is being opened.
     pub waiting: usize,
 }
 
 /// A pool of `C`'s connections. Clones share the pool.
-pub struct Pool<C: Connector>(managed::Pool<Manager<C>>);
+///
+/// Callers are served in the order in which they came for a place among the maximum. Who has one takes the connection
+/// that was used last, or opens one when none is idle; should one come back before that is open, it takes that.
+pub struct Pool<C: Connector>(Arc<Shared<C>>);
 
-/// The rules, where deadpool asks for them.
-struct Manager<C: Connector> {
+struct Shared<C: Connector> {
     connector: C,
-    /// When a connection was last found dead: those that have been idle since before are given up without a probe each,
-    /// so that many black-holed ones cost one probe time-out together.
-    found_dead: Mutex<Option<Instant>>,
-    in_use: AtomicUsize,
-    closing: AtomicBool,
-    /// Connections that came back after [`Pool::close`] and have not been told goodbye yet.
-    leaving: Mutex<Vec<C::Connection>>,
-    returned: Notify,
+    places: Arc<Semaphore>,
+    state: Mutex<State<C::Connection>>,
+    /// Tells of connections that came back, of places given up, and of the close.
+    changed: Notify,
 }
 
-/// A connection with the moment it last came back.
+struct State<T> {
+    /// In the order in which they came back: the last is the one most likely to be alive, and needs no probe.
+    idle: Vec<Slot<T>>,
+    /// How many claims there are.
+    claims: usize,
+    /// How many connections are lent.
+    in_use: usize,
+    waiting: usize,
+    closed: bool,
+    /// When a connection was last found dead: those that have been idle since before are given up without a probe each,
+    /// so that many black-holed ones cost one probe time-out together.
+    found_dead: Option<Instant>,
+}
+
+/// A connection with its history.
 struct Slot<T> {
     connection: T,
+    opened: Instant,
     returned: Instant,
 }
 
-impl<C: Connector> managed::Manager for Manager<C> {
-    type Type = Slot<C::Connection>;
-    type Error = Error;
-
-    async fn create(&self) -> Result<Self::Type> {
-        // Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times the instructions).
-        let connection = Box::pin(self.connector.connect()).await?;
-        Ok(Slot { connection, returned: Instant::now() })
+impl<C: Connector> Shared<C> {
+    fn state(&self) -> MutexGuard<'_, State<C::Connection>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn recycle(&self, slot: &mut Self::Type, metrics: &Metrics) -> RecycleResult<Error> {
-        let suspect = self.found_dead().is_some_and(|found| slot.returned <= found);
-        let checkout = self.connector.config().pool().checkout(metrics.age(), slot.returned.elapsed());
-        match checkout {
-            Checkout::Use if !suspect => Ok(()),
-            Checkout::Probe if !suspect => {
-                if self.connector.probe(&mut slot.connection).await {
-                    return Ok(());
+    /// The next idle connection that can be handed out, after a probe where one is due.
+    async fn take_idle(&self, place: &Place) -> Result<Option<Slot<C::Connection>>> {
+        loop {
+            let (mut slot, suspect) = {
+                let mut state = self.state();
+                if state.closed {
+                    return Err(Error::closed());
                 }
-                self.mark_dead();
-                Err(RecycleError::message("the server no longer answers on it"))
+                let Some(slot) = state.idle.pop() else { return Ok(None) };
+                let suspect = state.found_dead.is_some_and(|found| slot.returned <= found);
+                (slot, suspect)
+            };
+            match self.connector.config().pool().checkout(slot.opened.elapsed(), slot.returned.elapsed()) {
+                _ if suspect => self.connector.discard(slot.connection),
+                Checkout::Use => return Ok(Some(slot)),
+                Checkout::Probe => {
+                    let Some(connection) = Box::pin(self.connector.probe(slot.connection, place.clone())).await else {
+                        self.state().found_dead = Some(Instant::now());
+                        continue;
+                    };
+                    slot.connection = connection;
+                    return Ok(Some(slot));
+                }
+                Checkout::Replace => Box::pin(self.connector.disconnect(slot.connection)).await,
             }
-            _ => Err(RecycleError::message("too old, or idle since before another was found dead")),
         }
     }
-}
 
-impl<C: Connector> Manager<C> {
-    fn found_dead(&self) -> Option<Instant> {
-        *self.found_dead.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn mark_dead(&self) {
-        *self.found_dead.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    fn leaving(&self) -> Vec<C::Connection> {
-        std::mem::take(&mut *self.leaving.lock().unwrap_or_else(PoisonError::into_inner))
+    /// An idle connection, or a new one, whichever can be had first.
+    async fn take_or_open(&self, place: &Place) -> Result<Slot<C::Connection>> {
+        let mut connecting = None;
+        loop {
+            // Listen before looking: a connection that comes back in between is not missed.
+            let changed = pin!(self.changed.notified());
+            if let Some(slot) = self.take_idle(place).await? {
+                return Ok(slot);
+            }
+            // Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times the
+            // instructions).
+            let connecting = connecting.get_or_insert_with(|| Box::pin(self.connector.connect(place.clone())));
+            if let Either::Left((connected, _)) = select(connecting, changed).await {
+                let (connection, now) = (connected?, Instant::now());
+                return Ok(Slot { connection, opened: now, returned: now });
+            }
+        }
     }
 }
 
@@ -251,28 +295,26 @@ impl<C: Connector> Pool<C> {
     /// [`ErrorKind::Config`] when [`ConnectionConfig::validate`] finds something wrong.
     pub fn new(connector: C) -> Result<Self> {
         connector.config().validate()?;
-        let max = connector.config().pool().max_connections;
-        let manager = Manager {
+        let max = connector.config().pool().max_connections.min(Semaphore::MAX_PERMITS);
+        Ok(Self(Arc::new(Shared {
             connector,
-            found_dead: Mutex::new(None),
-            in_use: AtomicUsize::new(0),
-            closing: AtomicBool::new(false),
-            leaving: Mutex::new(Vec::new()),
-            returned: Notify::new(),
-        };
-        // The connection used last is the one most likely to be alive, and needs no probe.
-        let pool = managed::Pool::builder(manager).max_size(max).queue_mode(QueueMode::Lifo).build();
-        Ok(Self(pool.map_err(|cause| Error::new(ErrorKind::Config, "the pool cannot be built").with_source(cause))?))
-    }
-
-    fn manager(&self) -> &Manager<C> {
-        self.0.manager()
+            places: Arc::new(Semaphore::new(max)),
+            state: Mutex::new(State {
+                idle: Vec::new(),
+                claims: 0,
+                in_use: 0,
+                waiting: 0,
+                closed: false,
+                found_dead: None,
+            }),
+            changed: Notify::new(),
+        })))
     }
 
     /// The connector.
     #[must_use]
     pub fn connector(&self) -> &C {
-        &self.manager().connector
+        &self.0.connector
     }
 
     /// Takes a connection, opening one when none is idle and the maximum allows it.
@@ -283,19 +325,25 @@ impl<C: Connector> Pool<C> {
     /// # Errors
     /// At once, with the cause, when a connection cannot be opened; [`ErrorKind::Closed`] after [`close`](Self::close).
     pub async fn acquire(&self) -> Result<Lease<C>> {
-        let object = self.0.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error,
-            PoolError::Closed => Error::closed(),
-            other => Error::new(ErrorKind::Driver, "the pool failed").with_source(other),
-        })?;
-        self.manager().in_use.fetch_add(1, Ordering::SeqCst);
-        Ok(Lease { object: Some(object), pool: self.clone(), in_flight: false })
+        self.claim().await?.connect().await
+    }
+
+    /// The first half of [`acquire`](Self::acquire): waits for a place among the maximum, without asking the server.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`] after [`close`](Self::close).
+    pub async fn claim(&self) -> Result<Claim<C>> {
+        let waiting = Waiting::new(self.clone());
+        let permit = Arc::clone(&self.0.places).acquire_owned().await.map_err(|_| Error::closed())?;
+        self.0.state().claims += 1;
+        let place = Place { _permit: Arc::new(permit) };
+        Ok(Claim { pool: self.clone(), slot: None, waiting: Some(waiting), place })
     }
 
     /// The error for a caller whose [`acquire_timeout`](PoolPolicy::acquire_timeout) has passed.
     #[must_use]
     pub fn acquire_timed_out(&self) -> Error {
-        let (config, in_use) = (self.connector().config(), self.manager().in_use.load(Ordering::SeqCst));
+        let (config, in_use) = (self.connector().config(), self.0.state().in_use);
         let PoolPolicy { max_connections, acquire_timeout, .. } = config.pool();
         if in_use < *max_connections {
             return config.connect_timed_out(C::DRIVER);
@@ -313,43 +361,44 @@ impl<C: Connector> Pool<C> {
     /// Counters of this moment.
     #[must_use]
     pub fn status(&self) -> PoolStatus {
-        let status = self.0.status();
+        let (state, max) = (self.0.state(), self.connector().config().pool().max_connections);
         PoolStatus {
-            max: self.connector().config().pool().max_connections,
-            size: status.size,
-            idle: status.size.saturating_sub(self.manager().in_use.load(Ordering::SeqCst)),
-            waiting: status.waiting,
+            max,
+            // A claim that is about to take an idle connection counts beside it for a moment.
+            size: (state.idle.len() + state.claims).min(max),
+            idle: state.idle.len(),
+            waiting: state.waiting,
         }
     }
 
-    /// Refuses new callers, tells idle connections goodbye, then waits for those in use and does the same for them.
+    /// Refuses new callers and those who wait, tells idle connections goodbye, then waits for those in use and does the
+    /// same for them.
     ///
-    /// Waits without a limit: the driver crate puts one around it. Calling it again waits again.
+    /// Waits without a limit: the driver crate puts one around it. Calling it again waits again. A connection that comes
+    /// back when nobody waits here any more is closed with the pool.
     pub async fn close(&self) {
-        let manager = self.manager();
-        manager.closing.store(true, Ordering::SeqCst);
-        let idle = self.0.retain(|_, _| false).removed.into_iter().map(|slot| slot.connection);
-        self.0.close();
-        for connection in idle {
-            manager.connector.disconnect(connection).await;
-        }
+        self.0.state().closed = true;
+        self.0.places.close();
+        self.0.changed.notify_waiters();
         loop {
             // Listen before looking: a connection that comes back in between is not missed.
-            let returned = manager.returned.notified();
-            for connection in manager.leaving() {
-                manager.connector.disconnect(connection).await;
-            }
-            if manager.in_use.load(Ordering::SeqCst) == 0 {
+            let changed = self.0.changed.notified();
+            let (idle, claims) = {
+                let mut state = self.0.state();
+                (std::mem::take(&mut state.idle), state.claims)
+            };
+            join_all(idle.into_iter().map(|slot| self.connector().disconnect(slot.connection))).await;
+            if claims == 0 {
                 return;
             }
-            returned.await;
+            changed.await;
         }
     }
 
     /// The error for a [`close`](Self::close) that was not done within its limit.
     #[must_use]
     pub fn close_timed_out(&self) -> Error {
-        let in_use = self.manager().in_use.load(Ordering::SeqCst);
+        let in_use = self.0.state().in_use;
         let message = format!("the pool is closed, but {in_use} of its connections are still in use");
         Error::new(ErrorKind::TimedOut, message).with_driver(C::DRIVER)
     }
@@ -357,7 +406,7 @@ impl<C: Connector> Pool<C> {
 
 impl<C: Connector> Clone for Pool<C> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -367,14 +416,91 @@ impl<C: Connector> fmt::Debug for Pool<C> {
     }
 }
 
+/// A caller without a connection, counted.
+struct Waiting<C: Connector>(Pool<C>);
+
+impl<C: Connector> Waiting<C> {
+    fn new(pool: Pool<C>) -> Self {
+        pool.0.state().waiting += 1;
+        Self(pool)
+    }
+}
+
+impl<C: Connector> Drop for Waiting<C> {
+    fn drop(&mut self) {
+        self.0.0.state().waiting -= 1;
+    }
+}
+
+/// A place in the pool, for a connection. Dropping it gives it up.
+pub struct Claim<C: Connector> {
+    pool: Pool<C>,
+    /// The connection, while it is lent.
+    slot: Option<Slot<C::Connection>>,
+    /// Until there is one.
+    waiting: Option<Waiting<C>>,
+    place: Place,
+}
+
+impl<C: Connector> Claim<C> {
+    /// The second half of [`Pool::acquire`]: takes an idle connection, or opens one.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn connect(mut self) -> Result<Lease<C>> {
+        let slot = self.pool.0.take_or_open(&self.place).await?;
+        self.lend(slot)?;
+        self.waiting = None;
+        Ok(Lease { claim: self, in_flight: false })
+    }
+
+    fn lend(&mut self, slot: Slot<C::Connection>) -> Result<()> {
+        let mut state = self.pool.0.state();
+        if state.closed {
+            // To be told goodbye with the idle ones.
+            state.idle.push(slot);
+            return Err(Error::closed());
+        }
+        state.in_use += 1;
+        self.slot = Some(slot);
+        Ok(())
+    }
+
+    /// Ends the loan of a connection that is broken or out of step.
+    fn discard(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.pool.connector().discard(slot.connection);
+            self.pool.0.state().in_use -= 1;
+        }
+    }
+}
+
+impl<C: Connector> Drop for Claim<C> {
+    fn drop(&mut self) {
+        let mut state = self.pool.0.state();
+        state.claims -= 1;
+        if let Some(mut slot) = self.slot.take() {
+            slot.returned = Instant::now();
+            state.in_use -= 1;
+            state.idle.push(slot);
+        }
+        drop(state);
+        self.pool.0.changed.notify_waiters();
+    }
+}
+
+impl<C: Connector> fmt::Debug for Claim<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim").finish_non_exhaustive()
+    }
+}
+
 /// A connection on loan from a [`Pool`], which it returns to when dropped.
 ///
 /// Every use goes through [`call`](Self::call). A connection whose last call was not [finished](Call::finish), because
 /// its future was dropped or the connection broke, is closed instead of returned.
 pub struct Lease<C: Connector> {
-    /// Present until drop.
-    object: Option<Object<Manager<C>>>,
-    pool: Pool<C>,
+    claim: Claim<C>,
     in_flight: bool,
 }
 
@@ -387,14 +513,14 @@ impl<C: Connector> Lease<C> {
         if std::mem::replace(&mut self.in_flight, true) {
             return Err(Unusable);
         }
-        let slot = self.object.as_mut().expect("present until drop");
-        Ok((&mut slot.connection, Call { in_flight: &mut self.in_flight, manager: self.pool.manager() }))
+        let slot = self.claim.slot.as_mut().expect("present until drop");
+        Ok((&mut slot.connection, Call { in_flight: &mut self.in_flight, shared: &self.claim.pool.0 }))
     }
 
     /// The connection, to be looked at.
     #[must_use]
     pub fn connection(&self) -> &C::Connection {
-        &self.object.as_ref().expect("present until drop").connection
+        &self.claim.slot.as_ref().expect("present until drop").connection
     }
 }
 
@@ -419,7 +545,7 @@ impl From<Unusable> for std::io::Error {
 /// A call under way; dropping it unfinished condemns the connection.
 pub struct Call<'a, C: Connector> {
     in_flight: &'a mut bool,
-    manager: &'a Manager<C>,
+    shared: &'a Shared<C>,
 }
 
 impl<C: Connector> Call<'_, C> {
@@ -430,7 +556,7 @@ impl<C: Connector> Call<'_, C> {
 
     /// The server is gone: connections that are idle now are given up too.
     pub fn lost(self) {
-        self.manager.mark_dead();
+        self.shared.state().found_dead = Some(Instant::now());
     }
 }
 
@@ -442,21 +568,8 @@ impl<C: Connector> fmt::Debug for Call<'_, C> {
 
 impl<C: Connector> Drop for Lease<C> {
     fn drop(&mut self) {
-        let Some(mut object) = self.object.take() else { return };
-        let manager = self.pool.manager();
-        if self.in_flight || !manager.connector.is_usable(&object.connection) {
-            drop(Object::take(object));
-        } else if manager.closing.load(Ordering::SeqCst) {
-            let slot = Object::take(object);
-            manager.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(slot.connection);
-        } else {
-            object.returned = Instant::now();
-            drop(object);
-        }
-        manager.in_use.fetch_sub(1, Ordering::SeqCst);
-        // Asked again after the count: `close` either sees the count or is woken.
-        if manager.closing.load(Ordering::SeqCst) {
-            manager.returned.notify_waiters();
+        if self.in_flight || !self.claim.pool.connector().is_usable(self.connection()) {
+            self.claim.discard();
         }
     }
 }

@@ -1,0 +1,45 @@
+//! The contract of the pool, and of dropping a call, checked on a server.
+
+use std::{process::ExitCode, sync::Arc};
+
+use tidb_connect_core::{ConnectionConfig, Result, pool::PoolStatus};
+use tidb_connect_sqlx::{Connection, DRIVER, Pool, SqlxStore};
+use tidb_connect_testkit::{
+    Store,
+    pool::{PoolSuite, TestedPool},
+};
+
+#[derive(Clone)]
+struct Tested(Pool);
+
+impl TestedPool for Tested {
+    type Connection = Connection;
+
+    fn new(config: &ConnectionConfig) -> Result<Self> {
+        Pool::new(config).map(Self)
+    }
+
+    async fn get(&self) -> Result<Connection> {
+        self.0.get().await
+    }
+
+    fn status(&self) -> PoolStatus {
+        self.0.status()
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.0.close().await
+    }
+
+    async fn connection_id(connection: &mut Connection) -> u64 {
+        sqlx::query_scalar("SELECT CONNECTION_ID()").fetch_one(connection).await.expect("the server answers")
+    }
+
+    fn store(&self) -> Store {
+        Arc::new(SqlxStore::new(self.0.clone()))
+    }
+}
+
+fn main() -> ExitCode {
+    PoolSuite::<Tested>::new(DRIVER).run()
+}
