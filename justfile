@@ -1,3 +1,6 @@
+# Arguments reach the commands as they were typed, spaces and quotes included.
+set positional-arguments
+
 # The recipes, with what they do.
 [private]
 default:
@@ -5,7 +8,7 @@ default:
 
 # See it work: `just run driver=sqlx`, `driver=mysql`, `driver=mysql_async` or `driver=memory`, then any flags of the CLI.
 run driver="sqlx" *flags: server
-    @cargo run --quiet --package tidb-connect-cli -- run --driver {{ quote(trim_start_match(driver, "driver=")) }} {{ flags }}
+    @shift; cargo run --quiet --package tidb-connect-cli -- run --driver {{ quote(trim_start_match(driver, "driver=")) }} "$@"
 
 # Everything that must hold: formatting, lints, documentation, and every test against a throw-away server.
 test: server
@@ -25,7 +28,7 @@ on-server:
 
 # A throw-away server for a command (`just playground -- mysql …`), or in the foreground.
 playground *command: server
-    @cargo run --quiet --package tidb-connect-cli -- playground {{ command }}
+    @cargo run --quiet --package tidb-connect-cli -- playground "$@"
 
 # Installs MariaDB's server where no server can be found or started, after saying so.
 [private]

@@ -151,6 +151,8 @@ pub enum TlsFault {
     Expired,
     /// The server offers no TLS.
     NotOffered,
+    /// The server accepts only connections with TLS.
+    Demanded,
     /// Anything else.
     Other,
 }

@@ -16,11 +16,9 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
         }),
         DriverError::Driver(Driver::NoClientSslFlagFromServer) => Fault::Tls(TlsFault::NotOffered),
         DriverError::Driver(Driver::ConnectionClosed | Driver::PoolDisconnected) => Fault::Lost,
+        DriverError::Driver(Driver::UnexpectedPacket { payload }) => early_error(payload).unwrap_or(Fault::Protocol),
         DriverError::Driver(
-            Driver::PacketOutOfOrder
-            | Driver::UnexpectedPacket { .. }
-            | Driver::CantParseServerVersion { .. }
-            | Driver::UnknownAuthPlugin { .. },
+            Driver::PacketOutOfOrder | Driver::CantParseServerVersion { .. } | Driver::UnknownAuthPlugin { .. },
         ) => Fault::Protocol,
         DriverError::Driver(Driver::StmtParamsNumberExceedsLimit { .. }) => Fault::TooLarge,
         DriverError::Io(IoError::Tls(cause)) => match Fault::of(cause) {
@@ -30,6 +28,14 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
         DriverError::Io(IoError::Io(cause)) => packet_fault(cause).unwrap_or_else(|| Fault::of(cause)),
         other => Fault::of(other),
     }
+}
+
+/// An error packet without an SQLSTATE, which the driver cannot read: TiDB sends one to a client that does without the
+/// TLS that it demands, because it has not yet read what the client can do.
+fn early_error(packet: &[u8]) -> Option<Fault> {
+    let [0xff, code @ .., _] = packet.first_chunk::<4>()? else { return None };
+    let message = String::from_utf8_lossy(&packet[3..]).into_owned();
+    Some(Fault::Server(ServerError { code: u16::from_le_bytes(*code), sqlstate: String::new(), message }))
 }
 
 /// What the packet codec says, which the driver wraps in an I/O error of no particular kind.

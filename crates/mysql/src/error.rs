@@ -1,7 +1,7 @@
 //! The driver's errors in the words that all drivers share.
 
 use mysql::{DriverError as Driver, Error as DriverError};
-use mysql_common::proto::codec::error::PacketCodecError;
+use mysql_common::{packets::InvalidSqlStateMarker, proto::codec::error::PacketCodecError};
 use tidb_connect_core::{BoxError, Error, Fault, Phase, ServerError, TlsFault};
 
 use crate::DRIVER;
@@ -32,6 +32,11 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
             Fault::Driver => Fault::Tls(TlsFault::Other),
             fault => fault,
         },
+        // An error packet without an SQLSTATE, which the driver cannot read: TiDB sends one to a client that does
+        // without the TLS that it demands, because it has not yet read what the client can do.
+        DriverError::IoError(cause) if cause.get_ref().is_some_and(|inner| inner.is::<InvalidSqlStateMarker>()) => {
+            Fault::Tls(TlsFault::Demanded)
+        }
         DriverError::IoError(cause) => Fault::of(cause),
         DriverError::CodecError(cause) => match cause {
             PacketCodecError::Io(error) => Fault::of(error),

@@ -46,6 +46,14 @@ impl fmt::Display for Kind {
 pub struct Playground {
     kind: Kind,
     path: PathBuf,
+    tls: Option<Tls>,
+}
+
+/// The PEM files of a server that offers TLS.
+#[derive(Debug, Clone)]
+pub(crate) struct Tls {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Playground {
@@ -87,7 +95,7 @@ impl Playground {
             }
             // The server runs in a directory of its own, where a relative path would lead nowhere.
             let path = std::path::absolute(path).map_err(Error::because("cannot make TIDB_SERVER absolute"))?;
-            return Ok(Self { kind: Kind::TiDb, path });
+            return Ok(Self::new(Kind::TiDb, path));
         }
 
         let dirs = env("PATH").unwrap_or_default();
@@ -99,15 +107,34 @@ impl Playground {
         };
 
         if let Some(path) = on_path("tidb-server").or_else(|| newest_of_tiup(&tiup_home()?)) {
-            return Ok(Self { kind: Kind::TiDb, path });
+            return Ok(Self::new(Kind::TiDb, path));
         }
         if let Some(path) = on_path("mariadbd") {
-            return Ok(Self { kind: Kind::MariaDb, path });
+            return Ok(Self::new(Kind::MariaDb, path));
         }
         if let Some(path) = on_path("mysqld") {
-            return Ok(Self { kind: kind_of_mysqld(&path)?, path });
+            return Ok(Self::new(kind_of_mysqld(&path)?, path));
         }
         Err(Error::new(NOT_FOUND))
+    }
+
+    fn new(kind: Kind, path: PathBuf) -> Self {
+        Self { kind, path, tls: None }
+    }
+
+    /// Starts servers that offer TLS, with this certificate (and what else of its chain is in the file) and its key,
+    /// both in PEM form. Without it, TiDB and MariaDB offer none.
+    ///
+    /// The server follows the paths again when it is told to reload: `ALTER INSTANCE RELOAD TLS`, for MariaDB
+    /// `FLUSH SSL`.
+    #[must_use]
+    pub fn with_tls(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.tls = Some(Tls { certificate: certificate.into(), key: key.into() });
+        self
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// The product that was found.

@@ -1,5 +1,6 @@
 //! The first packet of the MySQL protocol, which the server sends unasked.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -7,20 +8,33 @@ use std::time::Duration;
 /// How long one attempt may take. A server that is up greets at once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The capability of a server that offers TLS.
+const CLIENT_SSL: u16 = 0x800;
+
 /// The version of the TiDB that listens on `port` of 127.0.0.1, such as `v8.5.3`; `None` when nobody does, or it is
 /// something else. Takes a second at most.
 #[must_use]
 pub fn running_tidb(port: u16) -> Option<String> {
-    greeted_version(port).ok().filter(|version| version.contains("TiDB")).map(|version| clean(&version).to_owned())
+    let payload = payload(port).ok()?;
+    let (version, _) = parse(&payload)?;
+    version.contains("TiDB").then(|| clean(&version).to_owned())
 }
 
-/// The version of the server on `port` of 127.0.0.1.
-pub(crate) fn server_version(port: u16) -> io::Result<String> {
-    greeted_version(port).map(|version| clean(&version).to_owned())
+/// What a server says of itself.
+pub(crate) struct Greeting {
+    pub(crate) version: String,
+    pub(crate) offers_tls: bool,
 }
 
-/// Connects and reads the version from the protocol-10 greeting, as it stands there.
-fn greeted_version(port: u16) -> io::Result<String> {
+/// Connects to `port` of 127.0.0.1 and reads the protocol-10 greeting.
+pub(crate) fn receive(port: u16) -> io::Result<Greeting> {
+    let payload = payload(port)?;
+    let (version, capabilities) =
+        parse(&payload).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a protocol-10 greeting"))?;
+    Ok(Greeting { version: clean(&version).to_owned(), offers_tls: capabilities & CLIENT_SSL != 0 })
+}
+
+fn payload(port: u16) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
 
@@ -29,12 +43,16 @@ fn greeted_version(port: u16) -> io::Result<String> {
     let len = u32::from_le_bytes([header[0], header[1], header[2], 0]);
     let mut payload = Vec::new();
     stream.take(len.into()).read_to_end(&mut payload)?;
+    Ok(payload)
+}
 
-    let version = payload
-        .strip_prefix(&[10])
-        .and_then(|rest| rest.split(|&byte| byte == 0).next())
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a protocol-10 greeting"))?;
-    Ok(String::from_utf8_lossy(version).into_owned())
+/// The version as it stands there, and the lower half of the capabilities.
+fn parse(payload: &[u8]) -> Option<(Cow<'_, str>, u16)> {
+    let rest = payload.strip_prefix(&[10])?;
+    let end = rest.iter().position(|&byte| byte == 0)?;
+    // Behind the version's end: the connection's id, half of the salt, and a zero.
+    let capabilities = rest.get(end + 14..end + 16)?;
+    Some((String::from_utf8_lossy(&rest[..end]), u16::from_le_bytes([capabilities[0], capabilities[1]])))
 }
 
 /// Strips what servers put before their own version to look like an old MySQL: MariaDB `5.5.5-`, TiDB `8.0.11-TiDB-`.

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
+use crate::find::Tls;
 use crate::{Error, Kind};
 
 /// What one run of a server program needs.
@@ -16,12 +17,18 @@ pub(crate) struct Run {
 }
 
 /// The run that creates the data, for the products that need one, after writing the files that `dir` must have.
-pub(crate) fn install(kind: Kind, program: &Path, dir: &Path) -> Result<Option<Run>, Error> {
+pub(crate) fn install(kind: Kind, program: &Path, dir: &Path, tls: Option<&Tls>) -> Result<Option<Run>, Error> {
     let failed = || Error::because(format!("cannot prepare {}", dir.display()));
     fs::create_dir(dir.join("tmp")).map_err(failed())?;
+    if let Some(tls) = tls {
+        link(&tls.certificate, &dir.join(CERTIFICATE))?;
+        link(&tls.key, &dir.join(KEY))?;
+    }
     match kind {
         Kind::TiDb => {
-            fs::write(dir.join("tidb.toml"), TIDB_CONFIG).map_err(failed())?;
+            let security = tls.map(|_| format!("\n[security]\nssl-cert = \"{CERTIFICATE}\"\nssl-key = \"{KEY}\"\n"));
+            let config = format!("{TIDB_CONFIG}{}", security.unwrap_or_default());
+            fs::write(dir.join("tidb.toml"), config).map_err(failed())?;
             Ok(None)
         }
         Kind::MariaDb => {
@@ -42,8 +49,15 @@ pub(crate) fn install(kind: Kind, program: &Path, dir: &Path) -> Result<Option<R
     }
 }
 
+/// Makes `file` known under a name of ours, which needs no quoting in a configuration file. A link and not a copy, so
+/// that a server told to reload finds what is there by then.
+fn link(file: &Path, name: &Path) -> Result<(), Error> {
+    let linked = file.canonicalize().and_then(|file| symlink(file, name));
+    linked.map_err(Error::because(format!("cannot use {} for TLS", file.display())))
+}
+
 /// The run that serves on `port` of 127.0.0.1.
-pub(crate) fn serve(kind: Kind, dir: &Path, port: u16) -> Result<Run, Error> {
+pub(crate) fn serve(kind: Kind, dir: &Path, port: u16, tls: Option<&Tls>) -> Result<Run, Error> {
     let args = match kind {
         Kind::TiDb => vec!["-config".into(), "tidb.toml".into(), "-P".into(), port.to_string().into()],
         Kind::MariaDb | Kind::MySql => {
@@ -56,6 +70,12 @@ pub(crate) fn serve(kind: Kind, dir: &Path, port: u16) -> Result<Run, Error> {
                 "--socket=".into(),
                 "--max-connections=500".into(),
             ]);
+            if tls.is_some() {
+                args.extend([option("--ssl-cert", &dir.join(CERTIFICATE)), option("--ssl-key", &dir.join(KEY))]);
+            } else if kind == Kind::MariaDb {
+                // MariaDB 11.4 and later would make themselves a certificate.
+                args.push("--skip-ssl".into());
+            }
             args
         }
     };
@@ -70,6 +90,9 @@ pub(crate) fn ready_mark(kind: Kind) -> &'static str {
         Kind::MariaDb | Kind::MySql => "ready for connections",
     }
 }
+
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "key.pem";
 
 /// An empty `path` keeps the data in memory (and in TMPDIR): 1 s faster and 90 MB smaller than files. Relative paths
 /// start at the working directory, which is ours.

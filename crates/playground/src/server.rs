@@ -5,9 +5,10 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::greeting::{self, Greeting};
 use crate::install::{self, Run};
 use crate::sandbox::Sandbox;
-use crate::{Error, Kind, Playground, greeting};
+use crate::{Error, Kind, Playground};
 
 /// For all of a start. A few seconds are usual; a loaded machine may take many more.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,13 +33,14 @@ impl Playground {
     /// # Errors
     ///
     /// If the temporary directory cannot be made, or if the server ends before it answers or has not answered after
-    /// 60 seconds: the error then shows the last 20 lines of its log. Nothing is left behind.
+    /// 60 seconds: the error then shows the last 20 lines of its log. Also if a certificate [was
+    /// given](Self::with_tls) that cannot be read or used. Nothing is left behind.
     pub fn start(&self) -> Result<Server, Error> {
         let deadline = Instant::now() + START_TIMEOUT;
         let kind = self.kind();
         let mut sandbox = Sandbox::new().map_err(Error::because("cannot make a directory for the server"))?;
 
-        if let Some(run) = install::install(kind, self.path(), sandbox.path())? {
+        if let Some(run) = install::install(kind, self.path(), sandbox.path(), self.tls())? {
             let log = sandbox.path().join("install.log");
             self.spawn(&mut sandbox, &run, &log)?;
             self.wait_for_install(&mut sandbox, &log, deadline)?;
@@ -49,10 +51,14 @@ impl Playground {
         loop {
             tries += 1;
             let port = free_port().map_err(Error::because("cannot find a free port on 127.0.0.1"))?;
-            let run = install::serve(kind, sandbox.path(), port)?;
+            let run = install::serve(kind, sandbox.path(), port, self.tls())?;
             let pid = self.spawn(&mut sandbox, &run, &log)?;
             match self.wait_for_greeting(&mut sandbox, port, &log, deadline) {
-                Ok(version) => return Ok(Server { kind, version, port, pid, sandbox }),
+                // TiDB takes a certificate that it cannot use for none.
+                Ok(Greeting { offers_tls: false, .. }) if self.tls().is_some() => {
+                    return Err(self.failed("cannot use the certificate or its key", &log));
+                }
+                Ok(Greeting { version, .. }) => return Ok(Server { kind, version, port, pid, sandbox }),
                 Err(_) if tries < PORT_TRIES && read(&log).contains("ddress already in use") => {}
                 Err(error) => return Err(error),
             }
@@ -80,14 +86,13 @@ impl Playground {
         }
     }
 
-    /// Returns the server's version.
     fn wait_for_greeting(
         &self,
         sandbox: &mut Sandbox,
         port: u16,
         log: &Path,
         deadline: Instant,
-    ) -> Result<String, Error> {
+    ) -> Result<Greeting, Error> {
         let mark = install::ready_mark(self.kind());
         loop {
             if let Some(status) = self.poll(sandbox)? {
@@ -95,8 +100,8 @@ impl Playground {
             }
             // Not before the mark: a connection to a free port can meet itself and so take the port from the server.
             if read(log).contains(mark) {
-                if let Ok(version) = greeting::server_version(port) {
-                    return Ok(version);
+                if let Ok(greeting) = greeting::receive(port) {
+                    return Ok(greeting);
                 }
             }
             if Instant::now() >= deadline {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, panic, process, thread};
 
 use mysql::prelude::Queryable;
-use mysql::{Conn, OptsBuilder};
+use mysql::{Conn, OptsBuilder, SslOpts};
 use tempfile::TempDir;
 use tidb_connect_playground::{Error, Kind, Playground, Server};
 
@@ -91,6 +91,46 @@ fn answers_to_root_without_a_password_only() {
         ];
         assert_eq!(server.env(), expected);
         server.stop().unwrap();
+    }
+}
+
+#[test]
+fn offers_tls_when_told_and_the_certificate_can_be_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = [dir.path().join("certificate.pem"), dir.path().join("key.pem")];
+    let renew = || {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(&paths[0], made.cert.pem()).unwrap();
+        fs::write(&paths[1], made.signing_key.serialize_pem()).unwrap();
+    };
+    let connect = |server: &Server| {
+        let tls = SslOpts::default().with_root_cert_path(Some(paths[0].clone()));
+        let options = OptsBuilder::new().ip_or_hostname(Some("localhost")).tcp_port(server.port()).user(Some("root"));
+        Conn::new(options.prefer_socket(false).ssl_opts(tls))
+    };
+    for playground in playgrounds() {
+        renew();
+        let unasked = connect(&playground.start().unwrap());
+        assert!(matches!(unasked, Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported))), "{unasked:?}");
+        let server = playground.with_tls(&paths[0], &paths[1]).start().unwrap();
+        let mut conn = connect(&server).unwrap();
+        renew();
+        assert!(connect(&server).is_err(), "the certificate before the reload is still the old one");
+        let reload = if server.kind() == Kind::MariaDb { "FLUSH SSL" } else { "ALTER INSTANCE RELOAD TLS" };
+        conn.query_drop(reload).unwrap();
+        connect(&server).unwrap();
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let (absent, damaged) = (dir.path().join("absent.pem"), dir.path().join("damaged.pem"));
+    fs::write(&damaged, "no certificate").unwrap();
+    for playground in playgrounds() {
+        let error = playground.clone().with_tls(&absent, &damaged).start().unwrap_err().to_string();
+        assert!(error.contains("absent.pem"), "{error}");
+        playground.with_tls(&damaged, &damaged).start().unwrap_err();
     }
 }
 

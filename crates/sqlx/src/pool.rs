@@ -1,10 +1,11 @@
 //! The pool: the rules of [`tidb_connect_core::pool`] on tokio's clock.
 
-use std::fmt;
+use std::{fmt, panic::AssertUnwindSafe};
 
+use futures_util::FutureExt;
 use sqlx::{Connection as _, MySqlConnection, mysql::MySqlConnectOptions};
 use tidb_connect_core::{
-    ConnectionConfig, Result,
+    ConnectionConfig, Fault, Result,
     pool::{self, Place, PoolStatus},
 };
 use tokio::time::timeout;
@@ -84,9 +85,13 @@ impl pool::Connector for Connector {
     }
 
     async fn connect(&self, _: Place) -> Result<MySqlConnection> {
-        let connect = MySqlConnection::connect_with(&self.options);
+        // The driver panics on a greeting that is cut short ("advance out of bounds").
+        let connect = AssertUnwindSafe(MySqlConnection::connect_with(&self.options)).catch_unwind();
         match timeout(self.config.connect_timeout(), connect).await {
-            Ok(connected) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
+            Ok(Ok(connected)) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
+            Ok(Err(_)) => {
+                Err(self.config.connect_error(DRIVER, Fault::Protocol, "the driver panicked on the greeting"))
+            }
             Err(_) => Err(self.config.connect_timed_out(DRIVER)),
         }
     }

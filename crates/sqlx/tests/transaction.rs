@@ -17,7 +17,9 @@ fn main() -> ExitCode {
                 pool.transaction_with(&options, |mut tx| async move {
                     for step in script.iter() {
                         match step {
-                            Step::Run(sql) => drop(tx.execute(*sql).await.map_err(|error| error.to_string())?),
+                            Step::Run(sql) => {
+                                tx.execute(*sql).await.map_err(|error| error.to_string())?;
+                            }
                             Step::Ignore(sql) => drop(tx.execute(*sql).await),
                             Step::Meanwhile(act) => act(),
                             Step::Fail(text) => return Err((*text).to_owned()),

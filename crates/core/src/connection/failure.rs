@@ -1,6 +1,6 @@
 //! Why a connection could not be opened, in the words of the settings that a person can change.
 
-use super::{ConnectionConfig, Deployment};
+use super::{ConnectionConfig, Deployment, TlsMode};
 use crate::{BoxError, Error, ErrorKind, Fault, Outcome, Phase, TlsFault};
 
 impl ConnectionConfig {
@@ -8,6 +8,12 @@ impl ConnectionConfig {
     ///
     /// The same `fault` gives the same sentence whichever driver met it; `source` is kept as the cause.
     pub fn connect_error(&self, driver: &'static str, fault: Fault, source: impl Into<BoxError>) -> Error {
+        // Whether the peer is no MySQL server or broke off cannot be told: what one driver takes for a packet too large,
+        // or out of order, is to the next a connection that ended too soon.
+        let fault = match fault {
+            Fault::Lost | Fault::TooLarge => Fault::Protocol,
+            fault => fault,
+        };
         let (kind, outcome, message) = self.explain(&fault);
         let error = Error::new(kind, message).with_outcome(outcome).with_driver(driver).with_source(source);
         match fault {
@@ -24,7 +30,10 @@ impl ConnectionConfig {
 
     fn explain(&self, fault: &Fault) -> (ErrorKind, Outcome, String) {
         let (host, server) = (self.host(), format!("{}:{}", self.host(), self.port()));
-        let (kind, outcome) = fault.classify(Phase::Connect);
+        let (kind, outcome) = match fault {
+            Fault::Protocol => (ErrorKind::Protocol, Outcome::Retryable),
+            fault => fault.classify(Phase::Connect),
+        };
         let message = match (kind, fault) {
             (_, Fault::Refused) => {
                 format!("nobody listens on {server}: start the server, or set TIDB_HOST and TIDB_PORT to where it runs")
@@ -35,27 +44,30 @@ impl ConnectionConfig {
                 let wait = self.connect_timeout().min(self.pool().acquire_timeout()).as_secs_f32();
                 format!("{server} did not answer within {wait} s: {}", self.silence())
             }
-            (_, Fault::Lost) => {
-                format!("{server} closed the connection during login: check that TIDB_PORT is the server's MySQL port")
-            }
             (_, Fault::Protocol) => {
                 format!(
-                    "{server} does not speak the MySQL protocol: set TIDB_PORT to the server's MySQL port, usually 4000"
+                    "{server} does not answer like a MySQL server, or broke off: \
+                     set TIDB_PORT to the server's MySQL port, usually 4000"
                 )
             }
             (_, Fault::Tls(fault)) => self.explain_tls(*fault, &server),
-            (ErrorKind::Tls, _) => {
-                format!(
-                    "{server} accepts only encrypted connections: set TIDB_ENABLE_SSL=true, or CA_PATH to the CA file"
-                )
-            }
+            (ErrorKind::Tls, _) => self.explain_tls(TlsFault::Demanded, &server),
             (ErrorKind::AccessDenied, _) => {
                 let user = self.user();
                 let prefix = match self.deployment() {
                     Deployment::Starter if !user.contains('.') => "; on TiDB Cloud Starter the user is <prefix>.root",
                     _ => "",
                 };
-                format!("{server} refused user '{user}' or the password: check TIDB_USER and TIDB_PASSWORD{prefix}")
+                let tls = match self.tls() {
+                    TlsMode::Disabled => {
+                        "; TLS is off, and a server or user that demands it refuses in the same way, as does TiDB with \
+                         caching_sha2_password: set TIDB_ENABLE_SSL=true"
+                    }
+                    TlsMode::Automatic | TlsMode::Verify => "",
+                };
+                format!(
+                    "{server} refused user '{user}' or the password: check TIDB_USER and TIDB_PASSWORD{prefix}{tls}"
+                )
             }
             (ErrorKind::UnknownDatabase | ErrorKind::PermissionDenied, _) => {
                 let database = self.database();
@@ -110,6 +122,11 @@ impl ConnectionConfig {
             TlsFault::NotOffered => {
                 format!(
                     "{server} offers no TLS: enable it there, or set TIDB_ENABLE_SSL=false to send everything in the clear"
+                )
+            }
+            TlsFault::Demanded => {
+                format!(
+                    "{server} accepts only encrypted connections: set TIDB_ENABLE_SSL=true, or CA_PATH to the CA file"
                 )
             }
             TlsFault::Other => format!("TLS with {server} failed: check that TIDB_PORT is the server's MySQL port"),
