@@ -186,12 +186,18 @@ fn nothing_passes_while_held_and_everything_after() {
 
 #[test]
 fn a_connection_made_while_held_is_open_and_silent_until_the_client_closes_it() {
-    let (proxy, _client, _server) = connected();
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Proxy::start(upstream.local_addr().unwrap()).unwrap();
     proxy.hold();
     let late = TcpStream::connect(proxy.addr()).unwrap();
-    eventually("it is accepted", || proxy.report().open() == 2);
+    let (mut server, _) = upstream.accept().unwrap();
+    eventually("it is accepted", || proxy.report().open() == 1);
+    server.write_all(b"greeting").unwrap();
+    eventually("the greeting is read", || proxy.report().connections[0].bytes_down == 8);
+    late.set_nonblocking(true).unwrap();
+    assert_eq!((&late).read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     drop(late);
-    eventually("it is closed", || proxy.report().open() == 1);
+    eventually("it is closed", || proxy.report().open() == 0);
     proxy.stop();
 }
 
