@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    net::ToSocketAddrs,
     process::ExitCode,
     sync::{
         Arc, Mutex, PoisonError,
@@ -14,9 +15,10 @@ use futures_util::future::BoxFuture;
 use libtest_mimic::{Arguments, Completion, Trial};
 use mysql::prelude::Queryable;
 use tidb_connect_core::{
-    Committed, ConnectionConfig, LastFailure, Outcome, RetryPolicy, TransactionError, TransactionMode,
+    Committed, ConnectionConfig, ErrorKind, LastFailure, Outcome, RetryPolicy, TransactionError, TransactionMode,
     TransactionOptions,
 };
+use tidb_connect_wire::Proxy;
 use tokio::runtime;
 
 use crate::{Failure, Server, failure::equal};
@@ -88,6 +90,7 @@ const CHECKS: &[(&str, bool, Check)] = &[
     ("transaction_keeps_to_its_attempts", false, |b| Box::pin(keeps_to_its_attempts(b))),
     ("transaction_never_commits_half_after_a_swallowed_conflict", false, |b| Box::pin(never_half(b))),
     ("transaction_rolls_back_when_it_is_dropped", false, |b| Box::pin(rolls_back_when_dropped(b))),
+    ("transaction_says_unknown_when_commit_goes_unanswered", false, |b| Box::pin(unknown_commit(b))),
 ];
 
 const WAIT_BRIEFLY: &str = "SET SESSION innodb_lock_wait_timeout = 1";
@@ -242,4 +245,25 @@ async fn rolls_back_when_dropped(bench: &Bench) -> Result<(), Failure> {
         tokio::task::spawn_blocking(move || server.sql("UPDATE accounts SET balance = balance + 5 WHERE id = 1"));
     freed.await.map_err(|error| Failure::new(error.to_string()))??;
     equal("balances", bench.balances()?, vec!["15", "10"])
+}
+
+async fn unknown_commit(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let config = bench.server.config();
+    let broken = |error| Failure::caused("the kit cannot start its proxy:", &error);
+    let mut upstream = (config.host(), config.port()).to_socket_addrs().map_err(broken)?;
+    let upstream = upstream.next().ok_or_else(|| Failure::new("the server's host name has no address"))?;
+    let proxy = Proxy::start(upstream).map_err(broken)?;
+    proxy.withhold_answer_to("COMMIT");
+    let through = config.clone().with_host("127.0.0.1").with_port(proxy.addr().port());
+    let ended = (bench.runner)(through, TransactionOptions::new(), [Step::Run(ADD)].into()).await;
+    match &ended {
+        Err(error @ TransactionError::Unknown(cause)) => {
+            equal("outcome", error.outcome(), Outcome::Unknown)?;
+            equal("kind", cause.kind(), ErrorKind::ConnectionLost)?;
+        }
+        other => return Err(Failure::new(format!("expected an unknown outcome, came {other:?}"))),
+    }
+    // This COMMIT did arrive, and was not made again.
+    equal("balances", bench.balances()?, vec!["11", "10"])
 }

@@ -7,8 +7,8 @@
 //! comes before it. Commands sent without waiting for the server in between share one round trip, and a `COM_QUIT` is one
 //! more when the server spoke last, although nobody waits for its answer.
 //!
-//! Faults are caused from outside, at a moment of the caller's choice: [`Proxy::hold`] makes the network go silent until
-//! [`Proxy::release`], and [`Proxy::cut`] closes what is open.
+//! Faults are caused from outside: [`Proxy::hold`] makes the network go silent until [`Proxy::release`], [`Proxy::cut`]
+//! closes what is open, and [`Proxy::withhold_answer_to`] lets a statement be done and its client not be told.
 //!
 //! ```no_run
 //! use tidb_connect_wire::Proxy;

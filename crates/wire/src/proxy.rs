@@ -51,6 +51,8 @@ struct Control {
     hold: bool,
     /// How often all connections have been cut.
     cuts: u64,
+    /// The statement whose answer is not passed on.
+    withheld: Option<&'static str>,
 }
 
 impl Proxy {
@@ -119,6 +121,12 @@ impl Proxy {
     /// Does not wait: [`ConnectionReport::open`](crate::ConnectionReport::open) tells when it has happened.
     pub fn cut(&self) {
         self.control.send_modify(|control| control.cuts += 1);
+    }
+
+    /// Closes every connection on which the server answers `statement`, and passes nothing of the answer on: what is sent
+    /// as text, such as `COMMIT`, has then been done, and its client is not told.
+    pub fn withhold_answer_to(&self, statement: &'static str) {
+        self.control.send_modify(|control| control.withheld = Some(statement));
     }
 
     /// Stops the proxy and returns its last report, which has all that the clients sent before this call.
@@ -204,13 +212,20 @@ async fn connect(
 
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
-    let note_up = |bytes: &[u8]| match bytes {
-        [] => lock(conversation).closed(),
-        bytes => lock(conversation).client_sent(bytes),
+    let note_up = |bytes: &[u8]| {
+        match bytes {
+            [] => lock(conversation).closed(),
+            bytes => lock(conversation).client_sent(bytes),
+        }
+        true
     };
-    let note_down = |bytes: &[u8]| match bytes {
-        [] => {}
-        bytes => lock(conversation).server_sent(bytes),
+    let note_down = |bytes: &[u8]| {
+        let mut conversation = lock(conversation);
+        if !bytes.is_empty() {
+            conversation.server_sent(bytes);
+        }
+        let asked = conversation.report().commands.last().and_then(|command| command.text.as_deref());
+        asked.is_none() || asked != control.borrow().withheld
     };
     let up = pump(from_client, to_server, control, note_up, || silence_after_stop(control));
     let down = pump(from_server, to_client, control, note_down, pending);
@@ -219,10 +234,10 @@ async fn connect(
     Ok(())
 }
 
-/// The proxy is to stop, and the direction has been silent since.
+/// The connection ends here: the proxy is to stop and the direction has been silent since, or an answer is withheld.
 struct Stopped;
 
-/// Passes bytes on in one direction until its end, and passes that on too. Tells `note` first, of the end as of no bytes.
+/// Passes bytes on in one direction until its end, and passes that on too. Asks `note` first, of the end as of no bytes.
 ///
 /// Broken connections are ends like any other: the opposite direction finds out by itself, after it has passed on what
 /// is left in it.
@@ -230,7 +245,7 @@ async fn pump<F: Future<Output = ()>>(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     control: &watch::Receiver<Control>,
-    note: impl Fn(&[u8]),
+    note: impl Fn(&[u8]) -> bool,
     silence: impl Fn() -> F,
 ) -> Result<(), Stopped> {
     let mut buffer = vec![0; BUFFER_LEN];
@@ -241,7 +256,9 @@ async fn pump<F: Future<Output = ()>>(
             () = silence() => return Err(Stopped),
         };
         let bytes = &buffer[..read.unwrap_or(0)];
-        note(bytes);
+        if !note(bytes) {
+            return Err(Stopped);
+        }
         once(control, |control| !control.hold).await;
         if bytes.is_empty() || to.write_all(bytes).await.is_err() {
             break;
