@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
-use tidb_connect_core::{Result, Setting, Settings};
+use tidb_connect_core::{Error, ErrorKind, Result, Setting, Settings};
 
 use crate::{dotenv, driver::Driver};
 
@@ -55,7 +55,7 @@ pub(crate) struct RunArgs {
 ///
 /// There is no flag for the password: other users of the machine could read it.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Server (else the environment, else .env; the password only there, as TIDB_PASSWORD)")]
+#[command(next_help_heading = "Server (else the environment, else .env, as for the password: TIDB_PASSWORD)")]
 pub(crate) struct ServerArgs {
     /// Host name or address (TIDB_HOST)
     #[arg(long)]
@@ -75,12 +75,17 @@ pub(crate) struct ServerArgs {
     /// automatic, verify or disabled (TIDB_ENABLE_SSL)
     #[arg(long, value_name = "MODE")]
     tls: Option<String>,
+    /// Ask for the password on the terminal instead of taking it from TIDB_PASSWORD
+    #[arg(long)]
+    ask_password: bool,
 }
 
 impl ServerArgs {
     /// What flags, the environment and `.env` say, in this order of precedence.
     pub(crate) fn settings(self) -> Result<Settings> {
+        let password = if self.ask_password { Some(ask_password()?) } else { None };
         let settings = Settings::new()
+            .with_flag("--ask-password", Setting::Password, password)
             .with_flag("--host", Setting::Host, self.host)
             .with_flag("--port", Setting::Port, self.port)
             .with_flag("--user", Setting::User, self.user)
@@ -91,6 +96,13 @@ impl ServerArgs {
         let dotenv = dotenv::read(".env".as_ref())?;
         Ok(settings.with_variables(".env", |name| dotenv.get(name).cloned()))
     }
+}
+
+fn ask_password() -> Result<String> {
+    rpassword::prompt_password("Password: ").map_err(|cause| {
+        let message = "--ask-password needs a terminal to ask on: set TIDB_PASSWORD instead";
+        Error::new(ErrorKind::Config, message).with_source(cause)
+    })
 }
 
 #[derive(Debug, clap::Args)]

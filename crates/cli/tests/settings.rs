@@ -16,7 +16,7 @@ const NO_CONNECTION: i32 = 3;
 /// Holds for every failure.
 #[track_caller]
 fn failed(ended: &Ended, code: i32, sentence: &str) {
-    assert_eq!(ended.first_line(), format!("error: {sentence}"), "{}", ended.stderr);
+    assert_eq!(ended.error(), format!("error: {sentence}"), "{}", ended.stderr);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), ""), "{}", ended.stderr);
     let shown = format!("{}{}", ended.stdout, ended.stderr);
     assert!(!shown.contains(PASSWORD), "{shown}");
@@ -29,7 +29,7 @@ fn sentences(prepare: impl Fn(Cli) -> Cli) -> [String; 3] {
     let running = DRIVERS.map(|driver| prepare(Cli::run(driver).env("TIDB_PASSWORD", PASSWORD)).spawn());
     running.map(|running| {
         let ended = running.end();
-        let sentence = ended.first_line().strip_prefix("error: ").unwrap_or_default().to_owned();
+        let sentence = ended.error().strip_prefix("error: ").unwrap_or_default().to_owned();
         failed(&ended, NO_CONNECTION, &sentence);
         assert!(ended.stderr.contains("\n  caused by: "), "{}", ended.stderr);
         sentence
@@ -109,6 +109,13 @@ fn a_server_that_says_nothing_ends_in_a_time_out() {
     let sentence =
         format!("{addr} did not answer within 20 s: check TIDB_HOST and TIDB_PORT, and the firewall between");
     no_connection(|cli| cli.server(addr), &sentence);
+}
+
+#[test]
+fn a_long_wait_says_what_it_is_for() {
+    let addr = Stranger::greet(b"", true).addr;
+    let ended = Cli::run("sqlx").server(addr).end();
+    assert!(ended.stderr.starts_with("still connecting, for up to 20 s\nerror: "), "{}", ended.stderr);
 }
 
 const SSH: &[u8] = b"SSH-2.0-OpenSSH_9.2\r\n";

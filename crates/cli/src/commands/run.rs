@@ -2,12 +2,14 @@
 
 use std::{
     io::{self, Write},
+    pin::pin,
     process::ExitCode,
     time::Duration,
 };
 
+use indicatif::ProgressBar;
 use tidb_connect_core::{
-    ConnectionConfig, Error, ErrorKind, Outcome, Result, Settings,
+    ConnectionConfig, Deployment, Error, ErrorKind, Outcome, Result, Settings,
     players::{NewPlayer, Player, PlayerStore, PlayerStoreExt, Trade},
 };
 use tokio::time::timeout;
@@ -58,6 +60,9 @@ pub(crate) async fn execute(args: RunArgs) -> Result<ExitCode, Failure> {
     }
 }
 
+/// How long connecting may take before the person in front is told why.
+const SILENCE: Duration = Duration::from_secs(3);
+
 const LEFT_BEHIND: &str = "the table players that this run made could not be removed; DROP TABLE players removes it";
 
 async fn open(
@@ -74,7 +79,20 @@ async fn open(
     };
     // One connection, so that the run's round trips are those of the statements.
     let pool = config.pool().clone().with_max_connections(1);
-    let store = driver.connect(&config.clone().with_pool(pool)).await.map_err(|error| match error.kind() {
+    let config = config.with_pool(pool);
+    let mut connecting = pin!(driver.connect(&config));
+    let connected = match timeout(SILENCE, &mut connecting).await {
+        Ok(connected) => connected,
+        Err(_) => {
+            let waking = match config.deployment() {
+                Deployment::Starter => ": a cluster that sleeps takes a while to wake",
+                _ => "",
+            };
+            say(format_args!("still connecting, for up to {} s{waking}", config.connect_timeout().as_secs()));
+            connecting.await
+        }
+    };
+    let store = connected.map_err(|error| match error.kind() {
         ErrorKind::Config => error.into(),
         _ => Failure::new(Exit::NoConnection, error),
     })?;
@@ -105,7 +123,11 @@ async fn steps(store: &dyn PlayerStore, out: &mut (dyn Write + Send)) -> Result<
     print(out, &required(test)?)?;
 
     let players = (0..200).map(|number| NewPlayer::new(format!("player_{number}"), 10_000, 100));
-    store.load(players, 50, |_| ()).await.map_err(|error| error.cause)?;
+    // On stderr, and only where that is a terminal.
+    let bar = ProgressBar::new(200);
+    let loaded = store.load(players, 50, |stored| bar.set_position(stored)).await;
+    bar.finish_and_clear();
+    loaded.map_err(|error| error.cause)?;
     print(out, &format!("number of players: {}", store.count().await?))?;
     for player in store.list(None, 3).await? {
         print(out, &player)?;
