@@ -1,33 +1,46 @@
-//! The promises of `Pool::transaction`, checked on a server.
+//! The promises of `transaction`, checked on a server.
 
 use std::process::ExitCode;
 
-use tidb_connect_mysql_async::{DRIVER, TransactionError, connect, mysql_async::prelude::Queryable};
+use tidb_connect_mysql_async::{DRIVER, Transaction, TransactionError, connect, mysql_async::prelude::Queryable};
 use tidb_connect_testkit::transaction::{self, Step};
 use tokio::task::JoinSet;
 
 fn main() -> ExitCode {
-    transaction::run(DRIVER, |config, options, script| {
-        Box::pin(async move {
-            let pool = connect(&config).await.map_err(TransactionError::Failed)?;
-            // The closure borrows a local and runs inside a spawned task: both must keep compiling.
-            let mut task = JoinSet::new();
-            task.spawn(async move {
+    transaction::run(
+        DRIVER,
+        |config, options, script| {
+            Box::pin(async move {
+                let pool = connect(&config).await.map_err(TransactionError::Failed)?;
+                // The closure borrows a local and runs inside a spawned task: both must keep compiling.
+                let mut task = JoinSet::new();
+                task.spawn(async move {
+                    let script = &script;
+                    pool.transaction_with(&options, |mut tx| async move { play(script, &mut tx).await }).await
+                });
+                task.join_next().await.expect("one task").expect("no panic")
+            })
+        },
+        |config, options, script| {
+            Box::pin(async move {
+                let pool = connect(&config).await.map_err(TransactionError::Failed)?;
+                let connection = pool.get().await.map_err(TransactionError::Failed)?;
                 let script = &script;
-                pool.transaction_with(&options, |mut tx| async move {
-                    for step in script.iter() {
-                        match step {
-                            Step::Run(sql) => tx.query_drop(*sql).await.map_err(|error| error.to_string())?,
-                            Step::Ignore(sql) => drop(tx.query_drop(*sql).await),
-                            Step::Meanwhile(act) => act(),
-                            Step::Fail(text) => return Err((*text).to_owned()),
-                        }
-                    }
-                    Ok(())
-                })
-                .await
-            });
-            task.join_next().await.expect("one task").expect("no panic")
-        })
-    })
+                let work = |mut tx| async move { play(script, &mut tx).await };
+                connection.transaction(&options, work).await.1
+            })
+        },
+    )
+}
+
+async fn play(script: &[Step], tx: &mut Transaction) -> Result<(), String> {
+    for step in script {
+        match step {
+            Step::Run(sql) => tx.query_drop(*sql).await.map_err(|error| error.to_string())?,
+            Step::Ignore(sql) => drop(tx.query_drop(*sql).await),
+            Step::Meanwhile(act) => act(),
+            Step::Fail(text) => return Err((*text).to_owned()),
+        }
+    }
+    Ok(())
 }

@@ -14,8 +14,8 @@
 //! [`players`](tidb_connect_core::players) for async programs; [`BlockingStore`] is the same without one. [`options`]
 //! gives the driver's own options to a program that has a pool of its own.
 //!
-//! With TLS the driver tries only the first address of a host name; where `localhost` is `::1` first and the server listens
-//! on `127.0.0.1` only, set `TIDB_HOST` to that. Without TLS all addresses are tried.
+//! With TLS the driver tries only the first address of a host name; where `localhost` is `::1` first and the server
+//! listens on `127.0.0.1` only, set `TIDB_HOST` to that. Without TLS all addresses are tried.
 //!
 //! Unix only: a call that is given up is ended through the connection's file descriptor.
 

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::ToSocketAddrs,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     process::ExitCode,
     sync::{
         Arc, Mutex, PoisonError,
@@ -54,29 +55,40 @@ pub type Ended = Result<Committed<()>, TransactionError<String>>;
 pub type Runner = fn(ConnectionConfig, TransactionOptions, Arc<[Step]>) -> BoxFuture<'static, Ended>;
 
 /// Runs the checks for `driver` as a test program; the server must be named by the environment.
+///
+/// `pooled` runs the steps in the pool's `transaction`, `held` in that of one connection.
 #[must_use = "return it from `main`, or failures go unseen"]
-pub fn run(driver: &'static str, runner: Runner) -> ExitCode {
-    let trials = CHECKS.iter().map(|&(name, only_tidb, check)| {
-        Trial::ignorable_test(format!("{driver}::{name}"), move || {
-            let bench = Bench { server: Arc::new(Server::create_for(driver)?), runner };
-            if only_tidb && !bench.server.is_tidb()? {
-                bench.server.remove()?;
-                return Ok(Completion::ignored_with("the server is not TiDB"));
-            }
-            let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-            let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(check(&bench))));
-            runtime.shutdown_timeout(Duration::from_secs(1));
-            bench.server.remove()?;
-            match checked {
-                Ok(result) => Ok(result.map(|()| Completion::Completed)?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
+pub fn run(driver: &'static str, pooled: Runner, held: Runner) -> ExitCode {
+    let on_the_pool = CHECKS.iter().map(|&(name, only_tidb, check)| {
+        Trial::ignorable_test(format!("{driver}::{name}"), move || make(driver, pooled, only_tidb, check))
+    });
+    let on_one = CHECKS.iter().filter(|(name, ..)| !NEED_A_POOL.contains(name)).map(|&(name, only_tidb, check)| {
+        let name = format!("{driver}::{name}_on_one_connection");
+        Trial::ignorable_test(name, move || make(driver, held, only_tidb, check))
     });
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(2);
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    libtest_mimic::run(&arguments, on_the_pool.chain(on_one).collect()).exit_code()
 }
+
+fn make(driver: &str, runner: Runner, only_tidb: bool, check: Check) -> Result<Completion, libtest_mimic::Failed> {
+    let bench = Bench { server: Arc::new(Server::create_for(driver)?), runner };
+    if only_tidb && !bench.server.is_tidb()? {
+        bench.server.remove()?;
+        return Ok(Completion::ignored_with("the server is not TiDB"));
+    }
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let checked = catch_unwind(AssertUnwindSafe(|| runtime.block_on(check(&bench))));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    bench.server.remove()?;
+    match checked {
+        Ok(result) => Ok(result.map(|()| Completion::Completed)?),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// On one connection, a lost one ends the transaction.
+const NEED_A_POOL: &[&str] = &["transaction_goes_on_another_connection_when_one_is_killed"];
 
 type Check = for<'a> fn(&'a Bench) -> BoxFuture<'a, Result<(), Failure>>;
 
