@@ -46,6 +46,6 @@ server:
     have apt-get || exit 0
     sudo=$( [ "$(id -u)" = 0 ] || echo sudo )
     echo "No TiDB is here to run against. Installing MariaDB's server instead (Debian's mariadb-server-core, 25 MB):" >&2
-    echo "  $sudo apt-get install --yes --no-install-recommends mariadb-server-core" >&2
+    echo "  ${sudo:+$sudo }apt-get install --yes --no-install-recommends mariadb-server-core" >&2
     $sudo apt-get update --quiet=2 >&2
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends mariadb-server-core >&2
