@@ -147,8 +147,10 @@ pub enum TlsFault {
     UnknownAuthority,
     /// The certificate is for another host name.
     WrongName,
-    /// The certificate is past its end, or not valid yet.
+    /// The certificate is past its end, by this machine's clock.
     Expired,
+    /// The certificate's time has not begun, by this machine's clock.
+    NotYetValid,
     /// The server offers no TLS.
     NotOffered,
     /// The server accepts only connections with TLS.
@@ -223,10 +225,8 @@ fn tls_fault(error: &rustls::Error) -> TlsFault {
         rustls::Error::InvalidCertificate(certificate) => match certificate {
             Certificate::UnknownIssuer | Certificate::BadSignature => TlsFault::UnknownAuthority,
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => TlsFault::WrongName,
-            Certificate::Expired
-            | Certificate::ExpiredContext { .. }
-            | Certificate::NotValidYet
-            | Certificate::NotValidYetContext { .. } => TlsFault::Expired,
+            Certificate::Expired | Certificate::ExpiredContext { .. } => TlsFault::Expired,
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => TlsFault::NotYetValid,
             _ => TlsFault::Other,
         },
         _ => TlsFault::Other,

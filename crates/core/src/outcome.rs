@@ -68,9 +68,19 @@ const ROWS: &[Row] = &[
     row(1040, TooManyConnections, Retryable, Retryable),
     row(1203, TooManyConnections, Retryable, Retryable),
     row(1226, TooManyConnections, Retryable, Retryable),
+    // mysql: the server has blocked this machine after too many broken logins, until FLUSH HOSTS.
+    row(1129, TooManyConnections, Final, Final),
     // mysql: login; a user that must use TLS and does not gets 1045 from TiDB as well (src).
     row(1045, AccessDenied, Final, Final),
     row(1698, AccessDenied, Final, Final),
+    // mysql: this machine may not connect; the account is locked (MariaDB: 4151), blocked after wrong passwords, or has a
+    // password that has expired.
+    row(1130, AccessDenied, Final, Final),
+    row(3118, AccessDenied, Final, Final),
+    row(4151, AccessDenied, Final, Final),
+    row(3955, AccessDenied, Final, Final),
+    row(1820, AccessDenied, Final, Final),
+    row(1862, AccessDenied, Final, Final),
     row(1049, UnknownDatabase, Final, Final),
     // mysql: privileges on a database, a table, a column, a routine, or SUPER and the like.
     row(1044, PermissionDenied, Final, Final),

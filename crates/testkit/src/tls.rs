@@ -7,7 +7,7 @@ use std::{
     fmt, fs,
     io::{self, Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
@@ -17,7 +17,6 @@ use std::{
 use futures_util::future::BoxFuture;
 use libtest_mimic::{Arguments, Completion, Trial};
 use mysql::{Conn, OptsBuilder, SslOpts, prelude::Queryable};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 use tidb_connect_core::{ConnectionConfig, Error, ErrorKind, Outcome, Result as CoreResult, Settings, TlsMode};
 use tidb_connect_playground::{Kind, Playground, Server};
@@ -26,6 +25,7 @@ use tokio::{runtime, time::timeout};
 
 use crate::{
     Failure,
+    authority::{Authority, Leaf},
     failure::{chain, equal, holds},
 };
 
@@ -133,10 +133,10 @@ impl Bench {
         let broken = |error: &(dyn StdError + 'static)| Failure::caused("the kit cannot start its servers:", error);
         let files = tempfile::tempdir().map_err(|error| broken(&error))?;
         let authority = Authority::new()?;
-        authority.issue(files.path(), &Leaf::VALID)?;
+        let (certificate, key) = authority.issue(files.path(), &Leaf::VALID)?;
         let found = Playground::find().map_err(|error| broken(&error))?;
         let plain = found.start().map_err(|error| broken(&error))?;
-        let found = found.with_tls(files.path().join(CERTIFICATE), files.path().join(KEY));
+        let found = found.with_tls(certificate, key);
         let secure = found.start().map_err(|error| broken(&error))?;
         for server in [&plain, &secure] {
             let mut admin = log_in(server, None).map_err(|error| broken(&error))?;
@@ -152,8 +152,7 @@ impl Bench {
                 });
             made.map_err(|error| broken(&error))?;
         }
-        let ca = files.path().join(CA);
-        write(&ca, &authority.pem())?;
+        let ca = authority.write_ca(files.path())?;
         let admin = Mutex::new(log_in(&secure, Some(ca)).map_err(|error| broken(&error))?);
         Ok(Self { driver, connect, look, authority, secure, plain, admin, files })
     }
@@ -187,7 +186,7 @@ impl Bench {
 
     /// Gives the server another certificate.
     fn present(&self, leaf: &Leaf) -> Result<(), Failure> {
-        self.authority.issue(self.files.path(), leaf)?;
+        self.authority.issue(self.files.path(), leaf).map(drop)?;
         self.admin(match self.secure.kind() {
             Kind::MariaDb => "FLUSH SSL",
             Kind::TiDb | Kind::MySql => "ALTER INSTANCE RELOAD TLS",
@@ -196,8 +195,9 @@ impl Bench {
 
     /// Writes a CA file.
     fn ca_file(&self, pem: &str) -> Result<PathBuf, Failure> {
-        let path = self.files.path().join(CA);
-        write(&path, pem).map(|()| path)
+        let path = self.files.path().join("other-ca.pem");
+        fs::write(&path, pem).map_err(|error| Failure::caused("the kit cannot write a CA file:", &error))?;
+        Ok(path)
     }
 
     /// Verified TLS.
@@ -266,62 +266,6 @@ fn keeps_secret(what: &str, shown: &str) -> Result<(), Failure> {
     holds(&format!("{what} shows the password: {shown}"), !shown.contains(CANARY))
 }
 
-const CA: &str = "ca.pem";
-const CERTIFICATE: &str = "certificate.pem";
-const KEY: &str = "key.pem";
-
-/// A server's certificate.
-struct Leaf {
-    names: &'static [&'static str],
-    /// The years at whose start it begins and ends to be valid.
-    years: (i32, i32),
-}
-
-impl Leaf {
-    const VALID: Self = Self { names: &["localhost", "127.0.0.1"], years: (2020, 2100) };
-}
-
-/// A certificate authority of the kit's own.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Result<Self, Failure> {
-        let make = || {
-            let mut params = CertificateParams::default();
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            CertifiedIssuer::self_signed(params, KeyPair::generate()?)
-        };
-        make().map(Self).map_err(uncertified)
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// Writes the files of a server.
-    fn issue(&self, files: &Path, leaf: &Leaf) -> Result<(), Failure> {
-        let make = || {
-            let names: Vec<String> = leaf.names.iter().map(ToString::to_string).collect();
-            let mut params = CertificateParams::new(names)?;
-            (params.not_before, params.not_after) =
-                (date_time_ymd(leaf.years.0, 1, 1), date_time_ymd(leaf.years.1, 1, 1));
-            let key = KeyPair::generate()?;
-            params.signed_by(&key, &self.0).map(|certificate| (certificate.pem(), key.serialize_pem()))
-        };
-        let (certificate, key) = make().map_err(uncertified)?;
-        write(&files.join(CERTIFICATE), &certificate)?;
-        write(&files.join(KEY), &key)
-    }
-}
-
-fn uncertified(error: rcgen::Error) -> Failure {
-    Failure::caused("the kit cannot make a certificate:", &error)
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text).map_err(|error| Failure::caused(&format!("the kit cannot write {}:", path.display()), &error))
-}
-
 async fn verified(bench: &Bench) -> Result<(), Failure> {
     let other = Authority::new()?;
     let bundle = format!("# two of them\n{}# and\n{}", other.pem(), bench.authority.pem());
@@ -372,11 +316,12 @@ async fn another_name(bench: &Bench) -> Result<(), Failure> {
 
 async fn out_of_time(bench: &Bench) -> Result<(), Failure> {
     let port = bench.secure.port();
-    for years in [(2020, 2021), (2099, 2100)] {
+    for (years, state) in [
+        ((2020, 2021), "has expired: renew it, or set this machine's clock if it is wrong"),
+        ((2099, 2100), "is not valid yet: set this machine's clock, which seems to be behind"),
+    ] {
         bench.present(&Leaf { years, ..Leaf::VALID })?;
-        let sentence = format!(
-            "the certificate of localhost:{port} is not valid today: renew it, or set this machine's clock right"
-        );
+        let sentence = format!("the certificate of localhost:{port} {state}");
         bench.refused(&bench.secure("localhost")?, ErrorKind::Tls, &sentence).await?;
     }
     Ok(())

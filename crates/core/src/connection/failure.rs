@@ -1,7 +1,7 @@
 //! Why a connection could not be opened, in the words of the settings that a person can change.
 
 use super::{ConnectionConfig, Deployment, TlsMode};
-use crate::{BoxError, Error, ErrorKind, Fault, Outcome, Phase, TlsFault};
+use crate::{BoxError, Error, ErrorKind, Fault, Outcome, Phase, ServerError, TlsFault};
 
 impl ConnectionConfig {
     /// The error for a connection with this configuration that `driver` could not open.
@@ -52,8 +52,63 @@ impl ConnectionConfig {
             }
             (_, Fault::Tls(fault)) => self.explain_tls(*fault, &server),
             (ErrorKind::Tls, _) => self.explain_tls(TlsFault::Demanded, &server),
-            (ErrorKind::AccessDenied, _) => {
-                let user = self.user();
+            (ErrorKind::AccessDenied, fault) => self.explain_refused_login(fault, &server),
+            (ErrorKind::UnknownDatabase | ErrorKind::PermissionDenied, _) => {
+                let database = self.database();
+                format!(
+                    "the database '{database}' does not exist on {server}, or the user may not use it: check TIDB_DB_NAME"
+                )
+            }
+            (ErrorKind::TooManyConnections, Fault::Server(ServerError { code: 1129, .. })) => {
+                format!("{server} has blocked this machine after too many broken logins: run FLUSH HOSTS there")
+            }
+            (ErrorKind::TooManyConnections, _) => {
+                format!("{server} accepts no further connection: close others, or raise the server's limit")
+            }
+            (ErrorKind::LimitExceeded, _) => {
+                format!(
+                    "{server} refuses connections until its usage quota is raised or renewed: see the TiDB Cloud console"
+                )
+            }
+            (ErrorKind::Unavailable, Fault::Server(ServerError { code: 1053, .. })) => {
+                format!("{server} is shutting down: connect to another node, or wait")
+            }
+            (ErrorKind::Unavailable, _) => format!("{server} is busy or starting: wait a little and try again"),
+            (_, Fault::Server(error)) => format!("{server} refused the connection with error {}", error.code),
+            _ => format!("the driver could not connect to {server}"),
+        };
+        (kind, outcome, message)
+    }
+
+    fn explain_refused_login(&self, fault: &Fault, server: &str) -> String {
+        let user = self.user();
+        let (code, text) = match fault {
+            Fault::Server(ServerError { code, message, .. }) => (*code, message.as_str()),
+            _ => (0, ""),
+        };
+        match code {
+            1130 => format!("{server} lets nobody in from this machine's address: allow it there for user '{user}'"),
+            3118 | 4151 => {
+                format!("{server} has locked the account of user '{user}': have it unlocked with ALTER USER")
+            }
+            3955 => {
+                format!("{server} has blocked user '{user}' after too many wrong passwords: wait, or have it unlocked")
+            }
+            1820 | 1862 => {
+                format!(
+                    "the password of user '{user}' on {server} has expired: log in with another client and change it"
+                )
+            }
+            _ if text.contains("Missing user name prefix") => format!(
+                "{server} needs your cluster's prefix before the user name '{user}': \
+                 set TIDB_USER to <prefix>.{user}, as the Connect dialog of the TiDB Cloud console shows it"
+            ),
+            // Only the gateway of TiDB Cloud refers to this page.
+            _ if text.contains("user-name-prefix") => format!(
+                "{server} refused user '{user}' or the password: check TIDB_PASSWORD, and that the prefix in TIDB_USER \
+                 is that of this very cluster, as its Connect dialog shows it"
+            ),
+            _ => {
                 let prefix = match self.deployment() {
                     Deployment::Starter if !user.contains('.') => "; on TiDB Cloud Starter the user is <prefix>.root",
                     _ => "",
@@ -69,25 +124,7 @@ impl ConnectionConfig {
                     "{server} refused user '{user}' or the password: check TIDB_USER and TIDB_PASSWORD{prefix}{tls}"
                 )
             }
-            (ErrorKind::UnknownDatabase | ErrorKind::PermissionDenied, _) => {
-                let database = self.database();
-                format!(
-                    "the database '{database}' does not exist on {server}, or the user may not use it: check TIDB_DB_NAME"
-                )
-            }
-            (ErrorKind::TooManyConnections, _) => {
-                format!("{server} accepts no further connection: close others, or raise the server's limit")
-            }
-            (ErrorKind::LimitExceeded, _) => {
-                format!(
-                    "{server} refuses connections until its usage quota is raised or renewed: see the TiDB Cloud console"
-                )
-            }
-            (ErrorKind::Unavailable, _) => format!("{server} is shutting down: connect to another node, or wait"),
-            (_, Fault::Server(error)) => format!("{server} refused the connection with error {}", error.code),
-            _ => format!("the driver could not connect to {server}"),
-        };
-        (kind, outcome, message)
+        }
     }
 
     fn silence(&self) -> &'static str {
@@ -117,7 +154,12 @@ impl ConnectionConfig {
                 format!("the certificate of {server} is not for '{host}': set TIDB_HOST to a name that it holds")
             }
             TlsFault::Expired => {
-                format!("the certificate of {server} is not valid today: renew it, or set this machine's clock right")
+                format!("the certificate of {server} has expired: renew it, or set this machine's clock if it is wrong")
+            }
+            TlsFault::NotYetValid => {
+                format!(
+                    "the certificate of {server} is not valid yet: set this machine's clock, which seems to be behind"
+                )
             }
             TlsFault::NotOffered => {
                 format!(
@@ -131,5 +173,57 @@ impl ConnectionConfig {
             }
             TlsFault::Other => format!("TLS with {server} failed: check that TIDB_PORT is the server's MySQL port"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said when the server refuses a login with error `code` and this text.
+    fn refused(config: &ConnectionConfig, code: u16, text: &str) -> String {
+        let error = ServerError { code, sqlstate: "HY000".into(), message: text.into() };
+        config.connect_error("sqlx", Fault::Server(error), "as the driver put it").to_string()
+    }
+
+    #[test]
+    fn the_gateway_of_tidb_cloud_is_understood_whatever_the_host_is_called() {
+        let config = ConnectionConfig::new().with_host("db.example.org");
+        let page = "See https://docs.pingcap.com/tidbcloud/select-cluster-tier#user-name-prefix";
+        let said = refused(&config, 1105, &format!("Missing user name prefix. {page}"));
+        assert!(said.contains("set TIDB_USER to <prefix>.root"), "{said}");
+        let text = format!("Access denied. Please check your user name and password. {page}");
+        for code in [1045, 1105] {
+            let said = refused(&config, code, &text);
+            assert!(said.contains("the prefix in TIDB_USER is that of this very cluster"), "{said}");
+        }
+        let said = refused(&config, 1105, "Connections using insecure transport are prohibited. See …");
+        assert!(said.contains("set TIDB_ENABLE_SSL=true"), "{said}");
+        let said = refused(&config, 1105, "Due to the usage quota being exhausted, access … has been restricted.");
+        assert!(said.contains("usage quota"), "{said}");
+    }
+
+    #[test]
+    fn an_account_that_may_not_log_in_is_told_from_a_wrong_password() {
+        let config = ConnectionConfig::new().with_user("ann");
+        for (code, part) in [
+            (1045, "refused user 'ann' or the password"),
+            (1130, "lets nobody in from this machine's address"),
+            (3118, "has locked the account of user 'ann'"),
+            (4151, "has locked the account of user 'ann'"),
+            (3955, "has blocked user 'ann' after too many wrong passwords"),
+            (1862, "the password of user 'ann' on 127.0.0.1:4000 has expired"),
+        ] {
+            let said = refused(&config, code, "");
+            assert!(said.contains(part), "{code}: {said}");
+        }
+        assert!(refused(&config, 1129, "").contains("FLUSH HOSTS"));
+    }
+
+    #[test]
+    fn a_server_that_shuts_down_is_told_from_a_busy_one() {
+        let config = ConnectionConfig::new();
+        assert!(refused(&config, 1053, "Server shutdown in progress").contains("is shutting down"));
+        assert!(refused(&config, 9001, "PD server timeout").contains("is busy or starting"));
     }
 }

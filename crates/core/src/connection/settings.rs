@@ -4,7 +4,7 @@ use std::{env, fmt, net::Ipv6Addr, str::FromStr};
 
 use percent_encoding::percent_decode_str;
 
-use super::{ConnectionConfig, Password, TlsMode};
+use super::{ConnectionConfig, Deployment, Password, TlsMode};
 use crate::{Error, ErrorKind, Result};
 
 const URL: &str = "DATABASE_URL";
@@ -26,11 +26,13 @@ const URL_KEYS: &str = "ssl-mode, sslaccept, ssl, tls, useSSL, ssl_verify_cert, 
 /// | database | `TIDB_DB_NAME`, `TIDB_DATABASE`, `DATABASE_NAME` | `test` |
 /// | TLS | `TIDB_ENABLE_SSL`, `USE_SSL`, `DATABASE_ENABLE_SSL` | [`TlsMode::Automatic`] |
 /// | CA file | `CA_PATH`, `TIDB_CA_PATH`, `DATABASE_SSL_CA` | none |
+/// | deployment | `TIDB_DEPLOYMENT` | recognised from the host |
 /// | several | `DATABASE_URL`, as [`ConnectionConfig::from_url`] reads it | none |
 ///
 /// An empty variable is an error for host, port, user and database, and as if unset for the others. Two names for one
 /// setting may stand in one source only if they mean the same. TLS is `true`, `yes` or `1` ([`TlsMode::Verify`]),
-/// `false`, `no` or `0` ([`TlsMode::Disabled`]), or a mode by name: `verify`, `disabled`, `automatic`.
+/// `false`, `no` or `0` ([`TlsMode::Disabled`]), or a mode by name: `verify`, `disabled`, `automatic`. The deployment is
+/// `starter`, `essential`, `dedicated` or `self-managed`.
 /// All values but the password are trimmed.
 ///
 /// Neither `Debug` nor any error shows a password.
@@ -76,6 +78,8 @@ pub enum Setting {
     Tls,
     /// PEM file of further certificate authorities.
     CaPath,
+    /// The kind of deployment, where the host name does not tell.
+    Deployment,
 }
 
 /// The value of one setting and where it came from; `Display` is `host = db.example.org (from TIDB_HOST in .env)`,
@@ -246,8 +250,8 @@ impl FromStr for ConnectionConfig {
 }
 
 impl Setting {
-    const ALL: [Self; 7] =
-        [Self::Host, Self::Port, Self::User, Self::Password, Self::Database, Self::Tls, Self::CaPath];
+    const ALL: [Self; 8] =
+        [Self::Host, Self::Port, Self::User, Self::Password, Self::Database, Self::Tls, Self::CaPath, Self::Deployment];
 
     fn variables(self) -> &'static [&'static str] {
         match self {
@@ -258,11 +262,12 @@ impl Setting {
             Self::Database => &["TIDB_DB_NAME", "TIDB_DATABASE", "DATABASE_NAME"],
             Self::Tls => &["TIDB_ENABLE_SSL", "USE_SSL", "DATABASE_ENABLE_SSL"],
             Self::CaPath => &["CA_PATH", "TIDB_CA_PATH", "DATABASE_SSL_CA"],
+            Self::Deployment => &["TIDB_DEPLOYMENT"],
         }
     }
 
     fn empty_is_unset(self) -> bool {
-        matches!(self, Self::Password | Self::Tls | Self::CaPath)
+        matches!(self, Self::Password | Self::Tls | Self::CaPath | Self::Deployment)
     }
 }
 
@@ -276,6 +281,7 @@ impl fmt::Display for Setting {
             Self::Database => "database",
             Self::Tls => "TLS",
             Self::CaPath => "CA file",
+            Self::Deployment => "deployment",
         })
     }
 }
@@ -349,6 +355,10 @@ impl FoundSetting {
                 Some(mode) => Ok(config.with_tls(mode)),
                 None => Err(wrong("it must be true or false")),
             },
+            Setting::Deployment => match parse_deployment(value) {
+                Some(deployment) => Ok(config.with_deployment(deployment)),
+                None => Err(wrong("it must be starter, essential, dedicated or self-managed")),
+            },
             Setting::CaPath if value.starts_with('~') => {
                 Err(wrong("write the whole path, because ~ is not expanded here"))
             }
@@ -403,6 +413,15 @@ fn parse_tls(text: &str) -> Option<TlsMode> {
         "true" | "yes" | "1" | "verify" => Some(TlsMode::Verify),
         "false" | "no" | "0" | "disabled" => Some(TlsMode::Disabled),
         "automatic" => Some(TlsMode::Automatic),
+        _ => None,
+    }
+}
+
+fn parse_deployment(text: &str) -> Option<Deployment> {
+    match text.to_ascii_lowercase().as_str() {
+        "starter" | "essential" => Some(Deployment::Starter),
+        "dedicated" => Some(Deployment::Dedicated),
+        "self-managed" => Some(Deployment::SelfManaged),
         _ => None,
     }
 }
@@ -644,6 +663,7 @@ mod tests {
                 ConnectionConfig::new().with_tls(TlsMode::Verify),
             ),
             (&["CA_PATH", "TIDB_CA_PATH", "DATABASE_SSL_CA"], PEM, ConnectionConfig::new().with_ca_path(PEM)),
+            (&["TIDB_DEPLOYMENT"], " Dedicated", ConnectionConfig::new().with_deployment(Deployment::Dedicated)),
             (&["DATABASE_URL"], " mysql://db\n", ConnectionConfig::new().with_host("db")),
         ];
         for (name, value, expected) in cases.iter().flat_map(|(names, v, e)| names.iter().map(move |n| (n, v, e))) {
@@ -701,6 +721,7 @@ mod tests {
             ("TIDB_HOST", "[::1]:4000", host),
             ("TIDB_HOST", "db/test", host),
             ("USE_SSL", "maybe", "it must be true or false"),
+            ("TIDB_DEPLOYMENT", "cloud", "it must be starter, essential, dedicated or self-managed"),
             ("TIDB_CA_PATH", "~/ca.pem", "write the whole path, because ~ is not expanded here"),
             ("TIDB_CA_PATH", "/nowhere/ca.pem", "it must be a readable PEM file"),
             ("DATABASE_SSL_CA", "/dev/null", "it must be a readable PEM file"),

@@ -1,0 +1,95 @@
+//! A certificate authority for tests of TLS.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair, date_time_ymd,
+};
+
+use crate::Failure;
+
+/// What the authority calls itself in the certificates that it signs.
+pub const NAME: &str = "tidb-connect test authority";
+
+/// A certificate authority of the kit's own.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A server's certificate.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaf {
+    /// The host names and addresses that it is for.
+    pub names: &'static [&'static str],
+    /// The years at whose start it begins and ends to be valid.
+    pub years: (i32, i32),
+}
+
+impl Leaf {
+    /// For this machine, and valid.
+    pub const VALID: Self = Self { names: &["localhost", "127.0.0.1"], years: (2020, 2100) };
+}
+
+impl Authority {
+    /// A new one, which nobody trusts yet.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn new() -> Result<Self, Failure> {
+        let make = || {
+            let mut params = CertificateParams::default();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.distinguished_name = DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, NAME);
+            CertifiedIssuer::self_signed(params, KeyPair::generate()?)
+        };
+        make().map(Self).map_err(uncertified)
+    }
+
+    /// Its own certificate, to be trusted.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Writes its own certificate into `directory`, and returns the path for `CA_PATH`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_ca(&self, directory: &Path) -> Result<PathBuf, Failure> {
+        write(directory.join("ca.pem"), &self.pem())
+    }
+
+    /// Writes a server's certificate and its key into `directory`, over those from before, and returns both paths.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn issue(&self, directory: &Path, leaf: &Leaf) -> Result<(PathBuf, PathBuf), Failure> {
+        let make = || {
+            let names: Vec<String> = leaf.names.iter().map(ToString::to_string).collect();
+            let mut params = CertificateParams::new(names)?;
+            (params.not_before, params.not_after) =
+                (date_time_ymd(leaf.years.0, 1, 1), date_time_ymd(leaf.years.1, 1, 1));
+            let key = KeyPair::generate()?;
+            params.signed_by(&key, &self.0).map(|certificate| (certificate.pem(), key.serialize_pem()))
+        };
+        let (certificate, key) = make().map_err(uncertified)?;
+        Ok((write(directory.join("certificate.pem"), &certificate)?, write(directory.join("key.pem"), &key)?))
+    }
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAME)
+    }
+}
+
+fn uncertified(error: rcgen::Error) -> Failure {
+    Failure::caused("the kit cannot make a certificate:", &error)
+}
+
+fn write(path: PathBuf, text: &str) -> Result<PathBuf, Failure> {
+    let failed = |error| Failure::caused(&format!("the kit cannot write {}:", path.display()), &error);
+    fs::write(&path, text).map_err(failed)?;
+    Ok(path)
+}
