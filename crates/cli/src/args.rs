@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use tidb_connect_core::{Error, ErrorKind, Result, Setting, Settings};
 
 use crate::{dotenv, driver::Driver};
@@ -14,6 +14,23 @@ Exit codes:
   2    a setting or an argument is wrong
   3    no connection to the server
   4    a table named players was there already and has been left alone
+  130  interrupted";
+
+const DOCTOR_HELP: &str = "\
+Warnings (!) do not count. After a cross (✗) nothing more is tried.
+
+Exit codes:
+  0    no cross
+  1    stdout cannot be written
+  2    settings: one is wrong
+  10   name: the host has no address
+  11   TCP: no address takes the connection
+  12   greeting: what answers is no MySQL server, or wants no connection
+  13   TLS: the certificate, or one side insists and the other has none
+  14   login: refused, or without an answer
+  15   database: not there, or not for this user
+  16   privileges: one is missing
+  17   the server failed later
   130  interrupted";
 
 const PLAYGROUND_HELP: &str = "\
@@ -34,12 +51,38 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Find out why a connection fails, step by step, with the answer in the first line
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(DoctorArgs),
     /// Create players, trade goods for coins, print what the store returned, and remove it all
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
     /// Run a command with a throw-away server, or keep one in the foreground
     #[command(after_help = PLAYGROUND_HELP)]
     Playground(PlaygroundArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// See it through this driver's eyes; else mysql logs in, which shows most
+    #[arg(long, value_enum)]
+    pub(crate) driver: Option<Driver>,
+    /// What the user must be allowed to do
+    #[arg(long = "for", value_enum, default_value = "run")]
+    pub(crate) purpose: Purpose,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Purpose {
+    /// What `tidb-connect run` does
+    Run,
+    /// Nothing but to log in
+    Connect,
 }
 
 #[derive(Debug, clap::Args)]
@@ -75,6 +118,9 @@ pub(crate) struct ServerArgs {
     /// automatic, verify or disabled (TIDB_ENABLE_SSL)
     #[arg(long, value_name = "MODE")]
     tls: Option<String>,
+    /// starter, essential, dedicated or self-managed, where the host name does not tell (TIDB_DEPLOYMENT)
+    #[arg(long, value_name = "KIND")]
+    deployment: Option<String>,
     /// Ask for the password on the terminal instead of taking it from TIDB_PASSWORD
     #[arg(long)]
     ask_password: bool,
@@ -92,6 +138,7 @@ impl ServerArgs {
             .with_flag("--database", Setting::Database, self.database)
             .with_flag("--ca-path", Setting::CaPath, self.ca_path)
             .with_flag("--tls", Setting::Tls, self.tls)
+            .with_flag("--deployment", Setting::Deployment, self.deployment)
             .with_environment()?;
         let dotenv = dotenv::read(".env".as_ref())?;
         Ok(settings.with_variables(".env", |name| dotenv.get(name).cloned()))

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, io, process::ExitCode};
 
-use tidb_connect_core::{Error, ErrorKind};
+use tidb_connect_core::{BoxError, Error, ErrorKind};
 
 use crate::say;
 
@@ -21,17 +21,30 @@ pub(crate) enum Exit {
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
-    cause: Box<dyn StdError + Send + Sync>,
+    cause: BoxError,
+    /// What is said instead of the cause's own sentence.
+    sentence: Option<String>,
     notes: Vec<String>,
 }
 
 impl Failure {
-    pub(crate) fn new(exit: Exit, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { exit, cause: cause.into(), notes: Vec::new() }
+    pub(crate) fn new(exit: Exit, cause: impl Into<BoxError>) -> Self {
+        Self { exit, cause: cause.into(), sentence: None, notes: Vec::new() }
+    }
+
+    /// Something of the system's that has no code of its own.
+    pub(crate) fn failed(error: io::Error) -> Self {
+        Self::new(Exit::Failed, error)
     }
 
     pub(crate) fn interrupted() -> Self {
         Self::new(Exit::Interrupted, "interrupted")
+    }
+
+    /// Replaces the first sentence, where there is one that says more.
+    pub(crate) fn with_sentence(mut self, sentence: Option<String>) -> Self {
+        self.sentence = sentence;
+        self
     }
 
     pub(crate) fn with_note(mut self, note: impl Into<String>) -> Self {
@@ -41,23 +54,35 @@ impl Failure {
 
     /// Prints it, and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        let mut said = self.cause.to_string();
-        say(format_args!("error: {said}"));
-        let mut next = self.cause.source();
-        while let Some(cause) = next {
-            let text = cause.to_string();
-            // Some drivers repeat in each error the text of the one below.
-            if !said.contains(&text) {
-                say(format_args!("  caused by: {text}"));
-            }
-            said = text;
-            next = cause.source();
+        say(format_args!("error: {}", self.sentence.unwrap_or_else(|| self.cause.to_string())));
+        for cause in causes(&*self.cause) {
+            say(format_args!("  caused by: {cause}"));
         }
         for note in self.notes {
             say(format_args!("  {note}"));
         }
         ExitCode::from(self.exit as u8)
     }
+}
+
+/// The texts of `error` and of all below it.
+pub(crate) fn chain_of(error: &(dyn StdError + 'static)) -> Vec<String> {
+    let mut said = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        // Some drivers repeat in each error the text of the one below.
+        if said.last().is_none_or(|said| !said.contains(&text)) {
+            said.push(text);
+        }
+        next = cause.source();
+    }
+    said
+}
+
+/// The texts of all below `error`.
+pub(crate) fn causes(error: &(dyn StdError + 'static)) -> Vec<String> {
+    chain_of(error).split_off(1)
 }
 
 /// Whoever reads stdout has gone, or the disk is full.

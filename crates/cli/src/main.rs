@@ -4,6 +4,7 @@
 
 mod args;
 mod commands;
+mod doctor;
 mod dotenv;
 mod driver;
 mod failure;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let result = Runtime::new().map_err(|error| Failure::new(Exit::Failed, error)).and_then(|runtime| {
         let result = runtime.block_on(async {
             match command {
+                Command::Doctor(args) => commands::doctor::execute(args).await,
                 Command::Run(args) => commands::run::execute(args).await,
                 Command::Playground(args) => commands::playground::execute(args).await,
             }

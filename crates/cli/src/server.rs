@@ -1,15 +1,21 @@
-//! Which server `run` uses.
+//! Which server a command uses, and how it gets there.
 
-use tidb_connect_core::{ConnectionConfig, Result, Settings};
+use std::{future::Future, pin::pin, time::Duration};
+
+use tidb_connect_core::{ConnectionConfig, Deployment, ErrorKind, Result, Settings};
 use tidb_connect_playground::{Kind, Playground, Server, running_tidb};
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{
+    doctor,
     failure::{Exit, Failure},
     say,
 };
 
 const LOCAL_PORT: u16 = 4000;
+
+/// How long connecting may take before the person in front is told why.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// A server to use, kept running for as long as this is kept when it was started for us.
 #[derive(Debug)]
@@ -37,6 +43,46 @@ impl Target {
         let server = start_playground().await?;
         let config = ConnectionConfig::new().with_host(server.host()).with_port(server.port());
         Ok(Self { config, _playground: Some(server) })
+    }
+}
+
+/// What `connecting` opens to the server of `config`. A failure is said as the doctor says it.
+pub(crate) async fn connected<T>(
+    config: &ConnectionConfig,
+    connecting: impl Future<Output = Result<T>>,
+) -> Result<T, Failure> {
+    let (mut connecting, mut looking) = (pin!(connecting), pin!(doctor::explain(config)));
+    let mut explained = None;
+    let connected = match timeout(SILENCE, &mut connecting).await {
+        Ok(connected) => connected,
+        Err(_) => {
+            let waking = match config.deployment() {
+                Deployment::Starter => ": a cluster that sleeps takes a while to wake",
+                _ => "",
+            };
+            say(format_args!("still connecting, for up to {} s{waking}", config.connect_timeout().as_secs()));
+            // The doctor looks meanwhile, so that nobody waits for the same silence twice.
+            loop {
+                tokio::select! {
+                    connected = &mut connecting => break connected,
+                    sentence = &mut looking, if explained.is_none() => explained = Some(sentence),
+                }
+            }
+        }
+    };
+    match connected {
+        Ok(connection) => Ok(connection),
+        Err(error) if error.kind() == ErrorKind::Config => Err(error.into()),
+        Err(error) => {
+            let on_the_way = matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Protocol);
+            let sentence = match explained {
+                _ if !on_the_way => None,
+                Some(sentence) => sentence,
+                None => looking.await,
+            };
+            let failure = Failure::new(Exit::NoConnection, error).with_sentence(sentence);
+            Err(failure.with_note("`tidb-connect doctor` with the same settings goes there step by step"))
+        }
     }
 }
 

@@ -8,12 +8,16 @@ use mysql_async::{
     prelude::{AsQuery, FromRow, Queryable, StatementLike},
 };
 use tidb_connect_core::{
+    Phase,
     pool::{Call, Lease},
     transaction::Verdict,
 };
 use tokio::time::timeout;
 
-use crate::{Connector, Transaction, error::fault};
+use crate::{
+    Connector, Transaction,
+    error::{failed, fault},
+};
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
@@ -36,6 +40,18 @@ pub struct Connection {
 impl Connection {
     pub(crate) fn new(lease: Lease<Connector>, limit: Duration) -> Self {
         Self { lease, limit, verdict: Verdict::default() }
+    }
+
+    /// Asks the server whether it is there and willing: one round trip. A TiDB that is about to shut down refuses it.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses.
+    pub async fn ping(&mut self) -> tidb_connect_core::Result<()> {
+        let pinged = match self.start() {
+            Ok((connection, running)) => running.within(connection.ping()).await,
+            Err(error) => Err(error),
+        };
+        pinged.map_err(failed("ping", Phase::Read))
     }
 
     /// Starts a call; the connection is condemned until it has [settled](Running::settle).

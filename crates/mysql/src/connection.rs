@@ -1,6 +1,6 @@
 //! A connection from the pool, used through the driver's own interface.
 
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{fmt, io, net::SocketAddr, ops::Deref, sync::Arc};
 
 use mysql::{
     Binary, Conn, Error, Params, QueryResult, Result, Statement, Text,
@@ -8,11 +8,15 @@ use mysql::{
 };
 use socket2::Socket;
 use tidb_connect_core::{
+    Phase,
     pool::{Call, Lease},
     transaction::Verdict,
 };
 
-use crate::{Connector, Transaction, error::fault};
+use crate::{
+    Connector, Transaction,
+    error::{failed, fault},
+};
 
 /// A connection on loan from the [`Pool`](crate::Pool): a [`Queryable`] of the driver, and read-only a [`Conn`].
 ///
@@ -32,6 +36,29 @@ pub struct Connection {
 impl Connection {
     pub(crate) fn new(lease: Lease<Connector>) -> Self {
         Self { lease, verdict: Verdict::default() }
+    }
+
+    /// Asks the server whether it is there and willing: one round trip. A TiDB that is about to shut down refuses it.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses.
+    pub fn ping(&mut self) -> tidb_connect_core::Result<()> {
+        let pinged = self.start().and_then(|(connection, running)| {
+            let pinged = connection.ping();
+            running.settle(pinged.as_ref().err());
+            pinged
+        });
+        pinged.map_err(failed("ping", Phase::Read))
+    }
+
+    /// This end of the connection. The server's process list shows it too; another one there means that something in
+    /// between passes the connection on.
+    ///
+    /// # Errors
+    /// When the system does not know, as after the connection has ended.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let address = self.socket().local_addr()?;
+        address.as_socket().ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
 
     /// Starts a call; the connection is condemned until it has [settled](Running::settle).

@@ -5,7 +5,9 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::greeting::{self, Greeting};
+use tidb_connect_wire::Greeting;
+
+use crate::greeting;
 use crate::install::{self, Run};
 use crate::sandbox::Sandbox;
 use crate::{Error, Kind, Playground};
@@ -55,10 +57,13 @@ impl Playground {
             let pid = self.spawn(&mut sandbox, &run, &log)?;
             match self.wait_for_greeting(&mut sandbox, port, &log, deadline) {
                 // TiDB takes a certificate that it cannot use for none.
-                Ok(Greeting { offers_tls: false, .. }) if self.tls().is_some() => {
+                Ok(greeting) if self.tls().is_some() && !greeting.offers_tls() => {
                     return Err(self.failed("cannot use the certificate or its key", &log));
                 }
-                Ok(Greeting { version, .. }) => return Ok(Server { kind, version, port, pid, sandbox }),
+                Ok(greeting) => {
+                    let version = greeting::clean(&greeting.version).to_owned();
+                    return Ok(Server { kind, version, port, pid, sandbox });
+                }
                 Err(_) if tries < PORT_TRIES && read(&log).contains("ddress already in use") => {}
                 Err(error) => return Err(error),
             }

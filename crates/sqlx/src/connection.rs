@@ -14,16 +14,20 @@ use futures_util::{
     stream::{self, BoxStream, Stream, StreamExt},
 };
 use sqlx::{
-    Describe, Either, Error, Execute, Executor, MySql, MySqlConnection,
+    Connection as _, Describe, Either, Error, Execute, Executor, MySql, MySqlConnection,
     mysql::{MySqlQueryResult, MySqlRow, MySqlStatement, MySqlTypeInfo},
 };
 use tidb_connect_core::{
+    Phase,
     pool::{Call, Lease},
     transaction::Verdict,
 };
 use tokio::time::{Sleep, sleep, timeout};
 
-use crate::{Connector, Transaction, error::fault};
+use crate::{
+    Connector, Transaction,
+    error::{failed, fault},
+};
 
 /// A connection on loan from the [`Pool`](crate::Pool): `&mut Connection` is an sqlx [`Executor`].
 ///
@@ -41,6 +45,18 @@ pub struct Connection {
 impl Connection {
     pub(crate) fn new(lease: Lease<Connector>, limit: Duration) -> Self {
         Self { lease, limit, verdict: Verdict::default() }
+    }
+
+    /// Asks the server whether it is there and willing: one round trip. A TiDB that is about to shut down refuses it.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses.
+    pub async fn ping(&mut self) -> tidb_connect_core::Result<()> {
+        let pinged = match self.start() {
+            Ok((connection, running)) => running.within(connection.ping()).await,
+            Err(error) => Err(error),
+        };
+        pinged.map_err(failed("ping", Phase::Read))
     }
 
     /// Starts a call; the connection is condemned until it has [settled](Running::settle).

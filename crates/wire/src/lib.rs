@@ -23,11 +23,13 @@
 //! ```
 
 mod command;
+mod greeting;
 mod packet;
 mod protocol;
 mod proxy;
 mod report;
 
 pub use command::{Command, CommandKind, MAX_TEXT_LEN};
+pub use greeting::{Greeting, Hello, tls_request};
 pub use proxy::Proxy;
 pub use report::{ConnectionReport, Report};

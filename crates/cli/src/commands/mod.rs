@@ -1,4 +1,5 @@
 //! One module a command.
 
+pub(crate) mod doctor;
 pub(crate) mod playground;
 pub(crate) mod run;

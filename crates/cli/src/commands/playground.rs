@@ -22,7 +22,7 @@ use crate::{
 const GRACE: time::Duration = time::Duration::from_secs(10);
 
 pub(crate) async fn execute(args: PlaygroundArgs) -> Result<ExitCode, Failure> {
-    let mut interruption = Interruption::listen().map_err(failed)?;
+    let mut interruption = Interruption::listen().map_err(Failure::failed)?;
     let server = tokio::select! {
         server = start_playground() => server?,
         () = interruption.wait() => return Err(Failure::interrupted()),
@@ -58,12 +58,12 @@ async fn run(
     })?;
     // Ctrl-C is not ours: the terminal sends it to the command too, which may well go on, as a shell does.
     tokio::select! {
-        status = child.wait() => return status.map(code).map_err(failed),
+        status = child.wait() => return status.map(code).map_err(Failure::failed),
         () = interruption.terminated() => {}
     }
-    terminate(&child).await.map_err(failed)?;
+    terminate(&child).await.map_err(Failure::failed)?;
     if time::timeout(GRACE, child.wait()).await.is_err() {
-        child.kill().await.map_err(failed)?;
+        child.kill().await.map_err(Failure::failed)?;
     }
     Err(Failure::interrupted())
 }
@@ -90,8 +90,4 @@ fn show(server: &Server) -> io::Result<()> {
     out.flush()?;
     say("running until Ctrl-C; other users of this machine can connect to it meanwhile");
     Ok(())
-}
-
-fn failed(error: io::Error) -> Failure {
-    Failure::new(Exit::Failed, error)
 }

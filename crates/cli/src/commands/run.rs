@@ -2,14 +2,13 @@
 
 use std::{
     io::{self, Write},
-    pin::pin,
     process::ExitCode,
     time::Duration,
 };
 
 use indicatif::ProgressBar;
 use tidb_connect_core::{
-    ConnectionConfig, Deployment, Error, ErrorKind, Outcome, Result, Settings,
+    ConnectionConfig, Error, ErrorKind, Outcome, Result, Settings,
     players::{NewPlayer, Player, PlayerStore, PlayerStoreExt, Trade},
 };
 use tokio::time::timeout;
@@ -17,9 +16,9 @@ use tokio::time::timeout;
 use crate::{
     args::RunArgs,
     driver::Driver,
-    failure::{Exit, Failure, unwritable},
+    failure::{Failure, unwritable},
     say,
-    server::Target,
+    server::{Target, connected},
     signal::Interruption,
 };
 
@@ -27,7 +26,7 @@ use crate::{
 const CLEAN_UP: Duration = Duration::from_secs(30);
 
 pub(crate) async fn execute(args: RunArgs) -> Result<ExitCode, Failure> {
-    let mut interruption = Interruption::listen().map_err(|error| Failure::new(Exit::Failed, error))?;
+    let mut interruption = Interruption::listen().map_err(Failure::failed)?;
     let settings = args.server.settings()?;
     let mut target = None;
     let store = tokio::select! {
@@ -60,9 +59,6 @@ pub(crate) async fn execute(args: RunArgs) -> Result<ExitCode, Failure> {
     }
 }
 
-/// How long connecting may take before the person in front is told why.
-const SILENCE: Duration = Duration::from_secs(3);
-
 const LEFT_BEHIND: &str = "the table players that this run made could not be removed; DROP TABLE players removes it";
 
 async fn open(
@@ -80,22 +76,7 @@ async fn open(
     // One connection, so that the run's round trips are those of the statements.
     let pool = config.pool().clone().with_max_connections(1);
     let config = config.with_pool(pool);
-    let mut connecting = pin!(driver.connect(&config));
-    let connected = match timeout(SILENCE, &mut connecting).await {
-        Ok(connected) => connected,
-        Err(_) => {
-            let waking = match config.deployment() {
-                Deployment::Starter => ": a cluster that sleeps takes a while to wake",
-                _ => "",
-            };
-            say(format_args!("still connecting, for up to {} s{waking}", config.connect_timeout().as_secs()));
-            connecting.await
-        }
-    };
-    let store = connected.map_err(|error| match error.kind() {
-        ErrorKind::Config => error.into(),
-        _ => Failure::new(Exit::NoConnection, error),
-    })?;
+    let store = connected(&config, driver.connect(&config)).await?;
     let version = store.server_version().await?;
     say(format_args!("driver {}, server {version}, {config}", store.driver()));
     Ok(store)
