@@ -51,8 +51,8 @@ pub(crate) async fn connected<T>(
     config: &ConnectionConfig,
     connecting: impl Future<Output = Result<T>>,
 ) -> Result<T, Failure> {
-    let (mut connecting, mut looking) = (pin!(connecting), pin!(doctor::explain(config)));
-    let mut explained = None;
+    let (mut connecting, mut looking) = (pin!(connecting), pin!(doctor::reach(config)));
+    let mut looked = None;
     let connected = match timeout(SILENCE, &mut connecting).await {
         Ok(connected) => connected,
         Err(_) => {
@@ -65,7 +65,7 @@ pub(crate) async fn connected<T>(
             loop {
                 tokio::select! {
                     connected = &mut connecting => break connected,
-                    sentence = &mut looking, if explained.is_none() => explained = Some(sentence),
+                    reached = &mut looking, if looked.is_none() => looked = Some(reached),
                 }
             }
         }
@@ -74,12 +74,17 @@ pub(crate) async fn connected<T>(
         Ok(connection) => Ok(connection),
         Err(error) if error.kind() == ErrorKind::Config => Err(error.into()),
         Err(error) => {
-            let on_the_way = matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Protocol);
-            let sentence = match explained {
-                _ if !on_the_way => None,
-                Some(sentence) => sentence,
-                None => looking.await,
+            // In the other cases the server itself has said what is wrong.
+            let silent = matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Protocol);
+            let sentence = match (silent, looked) {
+                (false, _) => None,
+                (true, Some(reached)) => Some(reached),
+                (true, None) => Some(looking.await),
             };
+            let sentence = sentence.and_then(|reached| match reached {
+                Ok(()) => doctor::login_sentence(config, &error),
+                Err(sentence) => Some(sentence),
+            });
             let failure = Failure::new(Exit::NoConnection, error).with_sentence(sentence);
             Err(failure.with_note("`tidb-connect doctor` with the same settings goes there step by step"))
         }

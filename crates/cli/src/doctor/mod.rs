@@ -47,12 +47,37 @@ pub(crate) fn unreadable(driver: Option<Driver>, error: &Error) -> Report {
     doctor.report
 }
 
-/// What is to be said of a connection that a driver could not open because of what lies between here and the login: the
-/// doctor sees more of that than a driver does. `None` when nothing is found now.
-pub(crate) async fn explain(config: &ConnectionConfig) -> Option<String> {
+/// Whether the way to the server is clear up to its greeting, of which the doctor sees more than a driver does; else
+/// what is to be said of it.
+pub(crate) async fn reach(config: &ConnectionConfig) -> Result<(), String> {
     let mut doctor = Doctor::new(None);
-    doctor.reach(config).await.err()?;
-    doctor.report.checks.pop()?.advice
+    match doctor.reach(config).await {
+        Ok(_) => Ok(()),
+        Err(Crossed) => Err(doctor.report.checks.pop().and_then(|check| check.advice).unwrap_or_default()),
+    }
+}
+
+/// What is to be said of a login that failed with `error` after a greeting, which a driver does not mention: the address
+/// and the port are right.
+pub(crate) fn login_sentence(config: &ConnectionConfig, error: &Error) -> Option<String> {
+    let server = format!("{}:{}", config.host(), config.port());
+    match error.kind() {
+        ErrorKind::Protocol => Some(format!(
+            "{server} greets like a MySQL server and then breaks off the login: look at its log, and at that of a proxy \
+             in between"
+        )),
+        ErrorKind::TimedOut => {
+            let why = match config.deployment() {
+                Deployment::Starter => "a cluster that sleeps needs some seconds to wake, so try again",
+                Deployment::Dedicated | Deployment::SelfManaged => {
+                    "it is starting, overloaded, or a proxy without a server behind it, so try again and look at its log"
+                }
+            };
+            let limit = config.connect_timeout().as_secs_f32();
+            Some(format!("{server} greets like a MySQL server, but did not let anybody in within {limit} s: {why}"))
+        }
+        _ => None,
+    }
 }
 
 struct Doctor {
@@ -77,9 +102,15 @@ impl Doctor {
 
     /// The cross for `error` at `stage`.
     fn cross(&mut self, stage: Stage, error: &Error) -> Crossed {
-        let mut details = causes(error);
-        let found = if details.is_empty() { "failed".to_owned() } else { details.remove(0) };
-        self.add(Check { stage, verdict: Verdict::Failed, found, advice: Some(error.to_string()), details });
+        self.cross_with(stage, error, error.to_string())
+    }
+
+    /// The cross for `error` at `stage`, of which there is more to be said than it says itself.
+    fn cross_with(&mut self, stage: Stage, error: &Error, advice: String) -> Crossed {
+        // A sentence says what is wrong, and behind a colon what to do.
+        let found = advice.split_once(": ").map_or(advice.as_str(), |(what, _)| what).to_owned();
+        let details = causes(error);
+        self.add(Check { stage, verdict: Verdict::Failed, found, advice: Some(advice), details });
         Crossed
     }
 
@@ -202,7 +233,16 @@ impl Doctor {
                 let crossed = self.cross(Stage::Tls, &error);
                 if let (Some(check), Some(certificate)) = (self.report.checks.last_mut(), certificate) {
                     check.details.push(format!("the certificate is {certificate}"));
-                    check.details.push(format!("this machine's clock says {today}"));
+                    if certificate.is_self_made() {
+                        check.details.push(
+                            "TiDB makes it itself at each start (auto-tls), so that nobody can verify it: give the \
+                             server one of a CA (ssl-cert, ssl-key)"
+                                .to_owned(),
+                        );
+                    }
+                    if !(certificate.begin..=certificate.end).contains(&today) {
+                        check.details.push(format!("this machine's clock says {today}"));
+                    }
                 }
                 Err(crossed)
             }

@@ -58,7 +58,8 @@ impl Doctor {
         if stage == Stage::Database {
             self.add(Check::passed(Stage::Login, format!("user '{}' is let in", config.user())));
         }
-        let crossed = self.cross(stage, &error);
+        let advice = super::login_sentence(config, &error).unwrap_or_else(|| error.to_string());
+        let crossed = self.cross_with(stage, &error, advice);
         let mut more = Vec::new();
         match error.kind() {
             ErrorKind::UnknownDatabase | ErrorKind::PermissionDenied => {
@@ -107,10 +108,9 @@ impl Doctor {
     }
 
     fn broken(&mut self, stage: Stage, statement: &str, error: &BoxError) -> Crossed {
-        let mut details = chain_of(&**error);
-        let found = details.remove(0);
-        let advice = format!("the server let the user in, and then failed at {statement}: see its log");
-        self.add(Check { stage, verdict: Verdict::Failed, found, advice: Some(advice), details });
+        let found = "the server let the user in, and then failed".to_owned();
+        let advice = Some(format!("{found} at {statement}: look at its log, and at that of a proxy in between"));
+        self.add(Check { stage, verdict: Verdict::Failed, found, advice, details: chain_of(&**error) });
         Crossed
     }
 }

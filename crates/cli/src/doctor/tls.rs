@@ -75,6 +75,11 @@ pub(super) async fn encrypt(
 }
 
 impl Certificate {
+    /// Whether a TiDB without a certificate has made it. Source: `pkg/util/misc.go` of TiDB v8.5.
+    pub(super) fn is_self_made(&self) -> bool {
+        self.issuer == "TiDB_Server_Auto_Generated_Server_Certificate"
+    }
+
     fn parse(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let names = certificate.subject_alternative_name().ok().flatten();

@@ -145,7 +145,10 @@ impl ConnectionConfig {
                     (false, Deployment::Dedicated) => {
                         "TiDB Cloud Dedicated has its own CA: download it in the Connect dialog and set CA_PATH to it"
                     }
-                    (false, _) => "set CA_PATH to the server's CA certificate",
+                    (false, Deployment::Starter) => {
+                        "TiDB Cloud's own is known everywhere, so look for a proxy in between that answers in its place"
+                    }
+                    (false, Deployment::SelfManaged) => "set CA_PATH to the server's CA certificate",
                 };
                 format!("the certificate of {server} is signed by an authority that is not trusted: {missing}")
             }
@@ -154,7 +157,13 @@ impl ConnectionConfig {
                 format!("the certificate of {server} is not for '{host}': set TIDB_HOST to a name that it holds")
             }
             TlsFault::Expired => {
-                format!("the certificate of {server} has expired: renew it, or set this machine's clock if it is wrong")
+                let cure = match self.deployment() {
+                    Deployment::SelfManaged => "renew it, or set this machine's clock if it is wrong",
+                    Deployment::Starter | Deployment::Dedicated => {
+                        "TiDB Cloud renews its own in time, so set this machine's clock, which seems to be ahead"
+                    }
+                };
+                format!("the certificate of {server} has expired: {cure}")
             }
             TlsFault::NotYetValid => {
                 format!(
