@@ -1,4 +1,5 @@
-//! A protocol-aware MySQL proxy that counts round trips and causes faults, for tests and comparisons.
+//! A protocol-aware MySQL proxy that counts round trips and causes faults, and a server that says what a script tells it
+//! to: for tests and comparisons.
 //!
 //! A [`Proxy`] stands between a client and a MySQL-compatible server on the loopback interface. It passes every byte on
 //! at once and unchanged, and keeps a [`Report`]: how many round trips each connection made, and which commands it sent.
@@ -21,15 +22,43 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! What no server of one's own can be made to say, a [`StandIn`] says: it follows a [`Script`] of [`Answer`]s, such as the
+//! [`refusals`] of TiDB Cloud's gateway, and keeps all that its clients send.
+//!
+//! ```no_run
+//! use tidb_connect_wire::{Answer, Script, StandIn, refusals};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let exhausted = StandIn::start(Script::new().on_login(Answer::Error(refusals::QUOTA_EXHAUSTED)))?;
+//! // Connect a driver to `exhausted.addr()`.
+//! assert!(exhausted.visits()[0].login);
+//! # Ok(())
+//! # }
+//! ```
 
+mod background;
 mod command;
 mod greeting;
 mod packet;
 mod protocol;
 mod proxy;
+pub mod refusals;
 mod report;
+mod script;
+mod stand_in;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use command::{Command, CommandKind, MAX_TEXT_LEN};
 pub use greeting::{Greeting, Hello, tls_request};
 pub use proxy::Proxy;
+pub use refusals::Refusal;
 pub use report::{ConnectionReport, Report};
+pub use script::{Answer, Script, Then};
+pub use stand_in::{StandIn, Visit};
+
+/// Locks what no panic leaves half-changed in a way that matters to a count.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -75,10 +75,23 @@ impl PacketReader {
         None
     }
 
+    /// How many bytes there are at least up to the end of the packet: reading no more takes nothing of what follows it.
+    pub(crate) fn missing(&self) -> usize {
+        if self.header_read < HEADER_LEN { HEADER_LEN - self.header_read } else { self.payload_left }
+    }
+
     fn payload_len(&self) -> usize {
         let [a, b, c, _] = self.header;
         u32::from_le_bytes([a, b, c, 0]) as usize
     }
+}
+
+/// Appends `payload` as one packet with its header.
+pub(crate) fn frame(sequence: u8, payload: &[u8], bytes: &mut Vec<u8>) {
+    debug_assert!(payload.len() < MAX_PAYLOAD_LEN, "no continuations are made");
+    let [a, b, c, _] = (payload.len() as u32).to_le_bytes();
+    bytes.extend([a, b, c, sequence]);
+    bytes.extend_from_slice(payload);
 }
 
 /// Splits at most `len` bytes off the front of `bytes`.
@@ -120,6 +133,25 @@ mod tests {
         }
         let packets = read_all(&mut PacketReader::new(HEAD_LEN), stream.chunks(1));
         assert_eq!(packets, expected, "one byte at a time");
+    }
+
+    #[test]
+    fn a_reader_that_is_given_what_is_missing_reads_one_packet() {
+        let mut stream = Vec::new();
+        for (sequence, payload) in [(0, &b"hello"[..]), (1, b""), (2, b"!")] {
+            frame(sequence, payload, &mut stream);
+        }
+        let mut bytes = &stream[..];
+        for expected in [packet(0, 5, b"hello"), packet(1, 0, b""), packet(2, 1, b"!")] {
+            let mut reader = PacketReader::new(HEAD_LEN);
+            let read = loop {
+                let mut part = take(&mut bytes, reader.missing());
+                if let Some(packet) = reader.read(&mut part) {
+                    break packet;
+                }
+            };
+            assert_eq!(read, expected);
+        }
     }
 
     #[test]

@@ -1,19 +1,19 @@
 use std::future::pending;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread::{self, JoinHandle};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::Report;
+use crate::background::{Background, accept};
+use crate::lock;
 use crate::protocol::Conversation;
 
 /// How long [`Proxy::stop`] waits for servers to close connections that their clients have closed.
@@ -21,9 +21,6 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an open client must be silent before [`Proxy::stop`] takes it that all it sent has arrived.
 const STOP_SILENCE: Duration = Duration::from_millis(10);
-
-/// How long to wait before accepting again after a failure, which lasts while the process is out of file descriptors.
-const ACCEPT_RETRY: Duration = Duration::from_millis(10);
 
 const BUFFER_LEN: usize = 1 << 14;
 
@@ -37,10 +34,9 @@ type Conversations = Arc<Mutex<Vec<Arc<Mutex<Conversation>>>>>;
 /// It keeps one [`Command`](crate::Command) per command for as long as it lives, and nothing of the login.
 #[derive(Debug)]
 pub struct Proxy {
-    addr: SocketAddr,
     conversations: Conversations,
     control: watch::Sender<Control>,
-    thread: Option<JoinHandle<()>>,
+    background: Background,
 }
 
 /// What the owner of a proxy wants of it.
@@ -66,26 +62,16 @@ impl Proxy {
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
         let conversations = Conversations::default();
         let (control, controlled) = watch::channel(Control::default());
-        let (started, start) = mpsc::channel();
-        let thread = thread::Builder::new().name("tidb-connect-wire".to_owned()).spawn({
+        let background = Background::start({
             let conversations = Arc::clone(&conversations);
-            // The runtime lives and dies in this thread: it must not be dropped inside the caller's.
-            move || match listen() {
-                Ok((runtime, listener, addr)) => {
-                    // The receiver waits for this, or it is gone and so is the need.
-                    let _ = started.send(Ok(addr));
-                    runtime.block_on(serve(listener, upstream, &conversations, controlled));
-                }
-                Err(error) => drop(started.send(Err(error))),
-            }
+            move |listener| serve(listener, upstream, conversations, controlled)
         })?;
-        let addr = start.recv().map_err(io::Error::other)??;
-        Ok(Self { addr, conversations, control, thread: Some(thread) })
+        Ok(Self { conversations, control, background })
     }
 
     /// The address to connect clients to.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.background.addr
     }
 
     /// What the proxy has seen so far.
@@ -140,10 +126,7 @@ impl Proxy {
 
     fn shut_down(&mut self) {
         self.control.send_modify(|control| *control = Control { stop: true, hold: false, ..*control });
-        if let Some(thread) = self.thread.take() {
-            // A panic in there has been reported by its thread, and may not become a second one in a drop.
-            let _ = thread.join();
-        }
+        self.background.join();
     }
 }
 
@@ -153,39 +136,29 @@ impl Drop for Proxy {
     }
 }
 
-fn listen() -> io::Result<(Runtime, TcpListener, SocketAddr)> {
-    let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
-    let addr = listener.local_addr()?;
-    Ok((runtime, listener, addr))
-}
-
 async fn serve(
     listener: TcpListener,
     upstream: SocketAddr,
-    conversations: &Conversations,
+    conversations: Conversations,
     control: watch::Receiver<Control>,
 ) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((client, _)) => {
-                    let conversation = Arc::new(Mutex::new(Conversation::new()));
-                    lock(conversations).push(Arc::clone(&conversation));
-                    let control = control.clone();
-                    connections.spawn(async move {
-                        let cuts = control.borrow().cuts;
-                        tokio::select! {
-                            // A connection that cannot be set up is closed, which is all there is to tell its client.
-                            _ = connect(client, upstream, &conversation, &control) => {}
-                            () = once(&control, |control| control.cuts != cuts) => {}
-                        }
-                        lock(&conversation).closed();
-                    });
-                }
-                Err(_) => sleep(ACCEPT_RETRY).await,
-            },
+            client = accept(&listener) => {
+                let conversation = Arc::new(Mutex::new(Conversation::new()));
+                lock(&conversations).push(Arc::clone(&conversation));
+                let control = control.clone();
+                connections.spawn(async move {
+                    let cuts = control.borrow().cuts;
+                    tokio::select! {
+                        // A connection that cannot be set up is closed, which is all there is to tell its client.
+                        _ = connect(client, upstream, &conversation, &control) => {}
+                        () = once(&control, |control| control.cuts != cuts) => {}
+                    }
+                    lock(&conversation).closed();
+                });
+            }
             Some(_) = connections.join_next() => {}
             () = once(&control, |control| control.stop) => break,
         }
@@ -283,9 +256,4 @@ async fn once(control: &watch::Receiver<Control>, mut wanted: impl FnMut(&Contro
     }
     // An error means that the proxy is gone, which stops it first.
     let _ = control.clone().wait_for(wanted).await;
-}
-
-/// Locks what no panic leaves half-changed in a way that matters to a count.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
