@@ -53,7 +53,7 @@ impl Driver {
             }
             Self::MysqlAsync => Session::MysqlAsync(tidb_connect_mysql_async::Pool::new(&config)?.get().await?),
             Self::Memory => {
-                let message = "--driver is memory, which has no server: choose sqlx, mysql or mysql_async";
+                let message = "the driver memory has no server to log in to";
                 return Err(Error::new(ErrorKind::Config, message));
             }
         })

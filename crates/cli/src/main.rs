@@ -14,7 +14,9 @@ mod signal;
 use std::{
     fmt::Display,
     io::{self, Write},
+    panic,
     process::ExitCode,
+    sync::{Mutex, PoisonError},
 };
 
 use args::{Args, Command};
@@ -22,9 +24,22 @@ use clap::Parser;
 use failure::{Exit, Failure};
 use tokio::runtime::Runtime;
 
+/// What the last panic said.
+static PANIC: Mutex<String> = Mutex::new(String::new());
+
 fn main() -> ExitCode {
+    // A driver's panic is caught by its crate and becomes an error. Only what nobody catches is shown.
+    panic::set_hook(Box::new(|panic| *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string()));
+    panic::catch_unwind(run).unwrap_or_else(|_| {
+        let said = PANIC.lock().unwrap_or_else(PoisonError::into_inner);
+        say(format_args!("error: this is a bug in tidb-connect, please report it: {said}"));
+        ExitCode::from(Exit::Failed as u8)
+    })
+}
+
+fn run() -> ExitCode {
     let command = Args::parse().command;
-    let result = Runtime::new().map_err(|error| Failure::new(Exit::Failed, error)).and_then(|runtime| {
+    let result = Runtime::new().map_err(Failure::failed).and_then(|runtime| {
         let result = runtime.block_on(async {
             match command {
                 Command::Doctor(args) => commands::doctor::execute(args).await,

@@ -5,9 +5,12 @@ use std::{
     process::ExitCode,
 };
 
+use tidb_connect_core::{Error, ErrorKind};
+
 use crate::{
     args::{DoctorArgs, Purpose},
     doctor::{self, Report},
+    driver::Driver,
     failure::{Failure, unwritable},
     signal::Interruption,
 };
@@ -16,6 +19,10 @@ use crate::{
 const RUN: &[&str] = &["CREATE", "DROP", "SELECT", "INSERT", "UPDATE", "DELETE"];
 
 pub(crate) async fn execute(args: DoctorArgs) -> Result<ExitCode, Failure> {
+    if args.driver == Some(Driver::Memory) {
+        let message = "--driver is memory, which has no server to look at: choose sqlx, mysql or mysql_async";
+        return Err(Error::new(ErrorKind::Config, message).into());
+    }
     let mut interruption = Interruption::listen().map_err(Failure::failed)?;
     let settings = args.server.settings();
     let privileges = match args.purpose {

@@ -240,3 +240,36 @@ async fn ask(peer: SocketAddr) -> Option<&'static str> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv6Addr, TcpListener};
+
+    use super::*;
+
+    /// Whether or not the machine has `::1` at all.
+    #[tokio::test]
+    async fn localhost_that_means_only_v6_is_told_where_the_server_is() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let config = ConnectionConfig::new().with_host("localhost").with_port(port);
+        let said = reach(&config, &[Ipv6Addr::LOCALHOST.into()]).await.expect_err("only v4 listens").to_string();
+        let expected = format!(
+            "localhost means only ::1 on this machine, where nobody listens on port {port}, while 127.0.0.1 answers: \
+             set TIDB_HOST=127.0.0.1"
+        );
+        assert_eq!(said, expected);
+        drop(listener);
+        let said = reach(&config, &[Ipv6Addr::LOCALHOST.into()]).await.expect_err("nobody listens").to_string();
+        assert!(!said.contains("127.0.0.1"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_takes_no_connection_is_passed_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let config = ConnectionConfig::new().with_port(listener.local_addr().unwrap().port());
+        let (dead, alive) = (IpAddr::from(Ipv6Addr::LOCALHOST), IpAddr::from(Ipv4Addr::LOCALHOST));
+        let reached = reach(&config, &[dead, alive]).await.expect("the second one listens");
+        assert_eq!((reached.address, reached.passed_over.len()), (alive, 1));
+    }
+}

@@ -141,7 +141,7 @@ pub(super) async fn look(
     if !privileges.is_empty() {
         doctor.begin(Stage::Privileges);
         let granted = session.query(GRANTS).await;
-        doctor.add(privileges_check(config, &account, privileges, granted)?);
+        doctor.add(privileges_check(config, &account, privileges, granted));
         if doctor.report.failed().is_some() {
             return Err(Crossed);
         }
@@ -178,18 +178,18 @@ fn privileges_check(
     account: &str,
     needed: &[&str],
     granted: Result<Rows, BoxError>,
-) -> Result<Check, Crossed> {
+) -> Check {
     let stage = Stage::Privileges;
     let list = needed.join(", ");
     let Ok(rows) = granted else {
         let advice = format!("make sure that the user has {list} on `{}`", config.database());
-        return Ok(Check::warning(stage, "the server does not tell what the user may do", advice));
+        return Check::warning(stage, "the server does not tell what the user may do", advice);
     };
     let grants: Vec<String> = rows.into_iter().filter_map(|row| row.into_iter().next()).collect();
     let missing: Vec<&str> =
         needed.iter().copied().filter(|privilege| !is_granted(&grants, config.database(), privilege)).collect();
     if missing.is_empty() {
-        return Ok(Check::passed(stage, format!("the user has all that `tidb-connect run` needs: {list}")));
+        return Check::passed(stage, format!("the user has all that `tidb-connect run` needs: {list}"));
     }
     let (missing, database) = (missing.join(", "), config.database());
     let who = match account.rsplit_once('@') {
@@ -215,7 +215,7 @@ fn privileges_check(
         }
     };
     check.details.extend(grants);
-    Ok(check)
+    check
 }
 
 /// Whether one of `grants`, as `SHOW GRANTS` lists them, gives `privilege` on all tables of `database`.
@@ -327,7 +327,7 @@ fn path_check(
     let stage = Stage::Path;
     let advice = "its own time-outs count as well: it must let connections idle for as long as the pool keeps them \
                   (300 s unless with_recycle says otherwise)";
-    if Product::of(&greeting.version) != Product::of(version) {
+    if !version.is_empty() && Product::of(&greeting.version) != Product::of(version) {
         let found = format!("the greeting says {}, and behind it is {version}: a proxy", greeting.version);
         return Check::warning(stage, found, advice);
     }
@@ -391,4 +391,123 @@ fn round_trip_check(median: Duration) -> Check {
         found,
         "every statement takes at least that long: run the program in the region of the server",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants(lines: &[&str]) -> Vec<String> {
+        lines.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_privilege_is_granted_everywhere_or_on_the_database() {
+        let has = |grant: &str, privilege| is_granted(&grants(&[grant]), "test", privilege);
+        for all in [
+            "GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' WITH GRANT OPTION",
+            "GRANT ALL PRIVILEGES ON `test`.* TO `ann`@`%`",
+            "GRANT Select,Insert ON TEST.* TO 'ann'@'%'",
+            "GRANT SELECT, INSERT ON `te%`.* TO `ann`@`%`",
+            "GRANT SELECT, INSERT ON `t_st`.* TO `ann`@`%`",
+        ] {
+            assert!(has(all, "SELECT") && has(all, "INSERT"), "{all}");
+        }
+        for none in [
+            "GRANT USAGE ON *.* TO `ann`@`%` IDENTIFIED BY PASSWORD '*A'",
+            "GRANT SELECT ON `test2`.* TO `ann`@`%`",
+            "GRANT SELECT ON `t\\_st`.* TO `ann`@`%`",
+            "GRANT SELECT ON `test`.`players` TO `ann`@`%`",
+            "GRANT SELECT (id) ON `test`.* TO `ann`@`%`",
+            "GRANT `reader`@`%` TO `ann`@`%`",
+        ] {
+            assert!(!has(none, "SELECT"), "{none}");
+        }
+        assert!(has("GRANT SELECT ON `test`.* TO `ann`@`%`", "SELECT"));
+        assert!(!has("GRANT SELECT ON `test`.* TO `ann`@`%`", "INSERT"));
+        assert!(is_granted(&grants(&["GRANT DROP ON `my\\_db`.* TO a"]), "my_db", "DROP"));
+    }
+
+    #[test]
+    fn a_role_may_have_what_the_user_lacks() {
+        let granted = |lines: &[&str]| Ok(lines.iter().map(|line| vec![(*line).to_owned()]).collect());
+        let check = |lines: &[&str]| {
+            let config = ConnectionConfig::new();
+            privileges_check(&config, "ann@%", &["SELECT"], granted(lines))
+        };
+        let role = "GRANT `reader`@`%` TO `ann`@`%`";
+        assert_eq!(check(&["GRANT USAGE ON *.* TO a", role]).verdict, Verdict::Warning);
+        assert_eq!(check(&["GRANT SELECT ON *.* TO a", role]).verdict, Verdict::Passed);
+        assert_eq!(check(&["GRANT USAGE ON *.* TO a"]).verdict, Verdict::Failed);
+    }
+
+    #[test]
+    fn what_the_server_allows_is_compared_with_the_pool() {
+        let config = ConnectionConfig::new();
+        let check = |name: &str, value: &str| timeouts_check(&config, &vec![vec![name.into(), value.into()]]);
+        for (name, fine, doubtful) in [
+            ("wait_timeout", ["28800", "300", "0"], "60"),
+            ("innodb_lock_wait_timeout", ["50", "59", "1"], "60"),
+            ("max_connections", ["0", "10", "151"], "9"),
+            ("tidb_idle_transaction_timeout", ["0", "0", "0"], "30"),
+        ] {
+            for value in fine {
+                assert_eq!(check(name, value).verdict, Verdict::Passed, "{name} = {value}");
+            }
+            let check = check(name, doubtful);
+            assert_eq!(check.verdict, Verdict::Warning, "{name} = {doubtful}");
+            assert!(check.advice.is_some_and(|advice| advice.contains(name)), "{name}");
+        }
+    }
+
+    fn greeting(version: &str) -> Greeting {
+        let hello = [b"\x0a", version.as_bytes(), &[0; 17]].concat();
+        match tidb_connect_wire::Hello::parse(&hello) {
+            Some(tidb_connect_wire::Hello::Greeting(greeting)) => greeting,
+            other => panic!("a greeting, not {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_path_is_straight_when_both_ends_see_the_same() {
+        let (tidb, here) = (greeting("8.0.11-TiDB-v8.5.3"), Some(SocketAddr::from(([127, 0, 0, 1], 5000))));
+        let config = ConnectionConfig::new();
+        let path = |session, looked, seen: &str| {
+            let seen = Some(seen.to_owned());
+            path_check(&config, &tidb, "8.0.11-TiDB-v8.5.3", session, looked, seen, "root@127.0.0.1").verdict
+        };
+        assert_eq!(path(here, here, "127.0.0.1:5000"), Verdict::Passed);
+        assert_eq!(path(here, here, "localhost:5000"), Verdict::Passed);
+        assert_eq!(path(here, here, "[::ffff:127.0.0.1]:5000"), Verdict::Passed);
+        assert_eq!(path(here, here, "127.0.0.1:5001"), Verdict::Warning);
+        assert_eq!(path(here, here, "10.0.0.7:5000"), Verdict::Warning);
+        // The driver does not tell its port.
+        assert_eq!(path(None, here, "127.0.0.1:5001"), Verdict::Passed);
+        assert_eq!(path(None, here, "10.0.0.7:5001"), Verdict::Warning);
+        assert_eq!(path(None, None, "db-proxy"), Verdict::Passed);
+
+        let other = path_check(&config, &tidb, "8.4.2", here, here, None, "root@127.0.0.1");
+        assert!(other.verdict == Verdict::Warning && other.found.contains("a proxy"), "{other:?}");
+        let cloud = config.with_deployment(Deployment::Starter);
+        let gateway = path_check(&cloud, &tidb, "8.0.11-TiDB-v8.5.3", here, here, Some("10.0.0.7:1".into()), "");
+        assert_eq!(gateway.verdict, Verdict::Passed);
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_a_warning() {
+        let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+        let at = |seconds| (OffsetDateTime::now_utc() + time::Duration::seconds(seconds)).format(format).unwrap();
+        for (seconds, verdict) in
+            [(0, Verdict::Passed), (50, Verdict::Passed), (-90, Verdict::Warning), (90, Verdict::Warning)]
+        {
+            assert_eq!(clock_check(&at(seconds)).verdict, verdict, "{seconds}");
+        }
+        assert!(clock_check(&at(-3600)).found.contains("ahead of"));
+    }
+
+    #[test]
+    fn a_far_server_is_a_warning() {
+        assert_eq!(round_trip_check(Duration::from_millis(5)).verdict, Verdict::Passed);
+        assert_eq!(round_trip_check(Duration::from_millis(80)).verdict, Verdict::Warning);
+    }
 }
