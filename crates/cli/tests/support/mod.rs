@@ -117,7 +117,7 @@ impl Running {
             stderr: String::from_utf8(stderr).unwrap(),
             dir,
         };
-        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("panicked at"), "{}", ended.stderr);
         ended
     }
 }
