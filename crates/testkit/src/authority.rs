@@ -3,11 +3,15 @@
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+    date_time_ymd,
 };
+
+use rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer};
 
 use crate::Failure;
 
@@ -65,16 +69,37 @@ impl Authority {
     /// # Errors
     /// When a file cannot be written.
     pub fn issue(&self, directory: &Path, leaf: &Leaf) -> Result<(PathBuf, PathBuf), Failure> {
+        let (certificate, key) = self.sign(leaf)?;
+        let certificate = write(directory.join("certificate.pem"), &certificate.pem())?;
+        Ok((certificate, write(directory.join("key.pem"), &key.serialize_pem())?))
+    }
+
+    /// The TLS of a server with this certificate.
+    ///
+    /// # Errors
+    /// When the certificate cannot be made.
+    pub fn server_config(&self, leaf: &Leaf) -> Result<Arc<ServerConfig>, Failure> {
+        let (certificate, key) = self.sign(leaf)?;
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|config| {
+                config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key.into())
+            })
+            .map(Arc::new)
+            .map_err(|error| Failure::caused("the kit cannot offer TLS:", &error))
+    }
+
+    fn sign(&self, leaf: &Leaf) -> Result<(Certificate, KeyPair), Failure> {
         let make = || {
             let names: Vec<String> = leaf.names.iter().map(ToString::to_string).collect();
             let mut params = CertificateParams::new(names)?;
             (params.not_before, params.not_after) =
                 (date_time_ymd(leaf.years.0, 1, 1), date_time_ymd(leaf.years.1, 1, 1));
             let key = KeyPair::generate()?;
-            params.signed_by(&key, &self.0).map(|certificate| (certificate.pem(), key.serialize_pem()))
+            Ok((params.signed_by(&key, &self.0)?, key))
         };
-        let (certificate, key) = make().map_err(uncertified)?;
-        Ok((write(directory.join("certificate.pem"), &certificate)?, write(directory.join("key.pem"), &key)?))
+        make().map_err(uncertified)
     }
 }
 
