@@ -6,7 +6,8 @@ mod support;
 
 use std::{fs, net::SocketAddr};
 
-use support::{Cli, DRIVERS, Database, Ended, Stranger};
+use support::{Cli, DRIVERS, Database, Ended, eventually};
+use tidb_connect_wire::{Answer, Script, StandIn, Then};
 
 const PASSWORD: &str = "c4n4ry-passw0rd";
 
@@ -103,18 +104,26 @@ fn nobody_listening_is_said_and_nobody_else_asked() {
     no_connection(|cli| cli.server(addr), &sentence);
 }
 
+/// Something that is no MySQL server: it says `greeting` to each client.
+fn stranger(greeting: &'static [u8], then: Then) -> StandIn {
+    StandIn::start(Script::new().on_connect(Answer::Bytes(greeting.into(), then))).unwrap()
+}
+
 #[test]
 fn a_server_that_says_nothing_ends_in_a_time_out() {
-    let addr = Stranger::greet(b"", true).addr;
-    let sentence =
-        format!("{addr} did not answer within 20 s: check TIDB_HOST and TIDB_PORT, and the firewall between");
+    let silent = stranger(b"", Then::Silence);
+    let addr = silent.addr();
+    let sentence = format!(
+        "{addr} accepts the connection and then says nothing, where a MySQL server would greet: check TIDB_PORT, and \
+         whether a proxy stands there whose server is down"
+    );
     no_connection(|cli| cli.server(addr), &sentence);
 }
 
 #[test]
 fn a_long_wait_says_what_it_is_for() {
-    let addr = Stranger::greet(b"", true).addr;
-    let ended = Cli::run("sqlx").server(addr).end();
+    let silent = stranger(b"", Then::Silence);
+    let ended = Cli::run("sqlx").server(silent.addr()).end();
     assert!(ended.stderr.starts_with("still connecting, for up to 20 s\nerror: "), "{}", ended.stderr);
 }
 
@@ -124,10 +133,16 @@ const HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
 #[test]
 fn a_server_that_is_not_mysql_gets_one_sentence_that_names_the_port() {
     // The last one begins as MySQL does, and breaks off within the version.
-    let greetings =
-        [(&b""[..], false), (SSH, false), (HTTP, false), (b"\x05\0\0\0hello", true), (b"\x04\0\0\0\x0a8.0", true)];
-    for (greeting, stay) in greetings {
-        let addr = Stranger::greet(greeting, stay).addr;
+    let greetings = [
+        (&b""[..], Then::Close),
+        (SSH, Then::Close),
+        (HTTP, Then::Close),
+        (b"\x05\0\0\0hello", Then::Silence),
+        (b"\x04\0\0\0\x0a8.0", Then::Silence),
+    ];
+    for (greeting, then) in greetings {
+        let server = stranger(greeting, then);
+        let addr = server.addr();
         let [sentence, others @ ..] = sentences(|cli| cli.server(addr));
         assert_eq!(others, [sentence.as_str(); 2], "{}", greeting.escape_ascii());
         assert!(sentence.starts_with(&addr.to_string()) && sentence.contains("TIDB_PORT"), "{sentence}");
@@ -137,7 +152,8 @@ fn a_server_that_is_not_mysql_gets_one_sentence_that_names_the_port() {
 /// Read as MySQL, the greeting announces a packet of megabytes: a driver may refuse it at once, or wait for it.
 #[test]
 fn an_ssh_server_that_waits_gets_a_sentence_that_names_the_port() {
-    let addr = Stranger::greet(SSH, true).addr;
+    let server = stranger(SSH, Then::Silence);
+    let addr = server.addr();
     for sentence in sentences(|cli| cli.server(addr)) {
         assert!(sentence.starts_with(&addr.to_string()) && sentence.contains("TIDB_PORT"), "{sentence}");
     }
@@ -174,9 +190,9 @@ fn an_unknown_database_is_named() {
 #[test]
 fn ctrl_c_does_not_wait_for_a_silent_server() {
     for driver in DRIVERS {
-        let silent = Stranger::greet(b"", true);
-        let running = Cli::run(driver).server(silent.addr).spawn();
-        silent.visited();
+        let silent = stranger(b"", Then::Silence);
+        let running = Cli::run(driver).server(silent.addr()).spawn();
+        eventually("the program connects", || !silent.visits().is_empty());
         running.signal("INT", "");
         // Half of the time-out that would end it too.
         let ended = running.end_within(std::time::Duration::from_secs(10));

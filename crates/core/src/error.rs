@@ -107,6 +107,20 @@ pub struct ServerError {
     pub message: String,
 }
 
+impl ServerError {
+    /// An error packet as a driver has read it.
+    ///
+    /// Before the login, some servers send an SQLSTATE and some do not, and a driver that expects none leaves it in front of
+    /// the text, behind a `#`: it is put where it belongs.
+    pub fn new(code: u16, sqlstate: impl Into<String>, message: impl Into<String>) -> Self {
+        let (mut sqlstate, mut message) = (sqlstate.into(), message.into());
+        if let Some((state, text)) = message.strip_prefix('#').and_then(|rest| rest.split_at_checked(5)) {
+            (sqlstate, message) = (state.to_owned(), text.to_owned());
+        }
+        Self { code, sqlstate, message }
+    }
+}
+
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}): {}", self.code, self.sqlstate, self.message)
@@ -446,6 +460,15 @@ impl StdError for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_sqlstate_left_in_the_text_is_put_where_it_belongs() {
+        let read = ServerError::new(1040, "HY000", "#08004Too many connections");
+        assert_eq!(read, ServerError::new(1040, "08004", "Too many connections"));
+        for text in ["Too many connections", "#0800", "#", ""] {
+            assert_eq!(ServerError::new(1040, "HY000", text).message, text);
+        }
+    }
 
     fn lost(phase: Phase) -> Error {
         Error::operation("sqlx", "trade", phase, Fault::Lost, io::Error::from(io::ErrorKind::UnexpectedEof))

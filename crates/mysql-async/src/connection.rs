@@ -4,7 +4,7 @@ use std::{fmt, future::Future, io, ops::Deref, time::Duration};
 
 use futures_util::future::BoxFuture;
 use mysql_async::{
-    BinaryProtocol, Conn, Error, IoError, Params, QueryResult, Statement, TextProtocol,
+    BinaryProtocol, Conn, Error, IoError, Params, QueryResult, Row, Statement, TextProtocol, from_row,
     prelude::{AsQuery, FromRow, Queryable, StatementLike},
 };
 use tidb_connect_core::{
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::{
     Connector, Transaction,
-    error::{failed, fault},
+    error::{failed, fault, without_panic},
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -87,7 +87,7 @@ impl Running<'_> {
     /// Waits for the answer, within the limit.
     pub(crate) async fn within<T>(self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let timed_out = || Error::Io(IoError::Io(io::ErrorKind::TimedOut.into()));
-        let result = timeout(self.limit, answer).await.unwrap_or_else(|_| Err(timed_out()));
+        let result = timeout(self.limit, without_panic(answer)).await.unwrap_or_else(|_| Err(timed_out()));
         self.settle(result.as_ref().err());
         result
     }
@@ -100,14 +100,19 @@ impl Running<'_> {
     }
 }
 
-/// Runs one of the driver's methods as a call of its own.
+/// Makes a call of the driver's as one of the pool's; then does something with its output.
 macro_rules! call {
-    ($self:ident . $method:ident ( $($argument:expr),* )) => {
+    ($self:ident, $connection:ident => $call:expr $(, then $convert:expr)?) => {
         Box::pin(async move {
-            let (connection, running) = $self.start()?;
-            running.within(connection.$method($($argument),*)).await
+            let ($connection, running) = $self.start()?;
+            running.within($call).await$(.map($convert))?
         })
     };
+}
+
+/// Rows as the caller wants them. The driver does it while it reads, where a panic could be its own.
+fn converted<T: FromRow>(rows: impl IntoIterator<Item = Row>) -> Vec<T> {
+    rows.into_iter().map(from_row).collect()
 }
 
 /// Makes a type with a `start` method a [`Queryable`].
@@ -115,25 +120,25 @@ macro_rules! queryable {
     ($type:ty) => {
         impl Queryable for $type {
             fn ping(&mut self) -> Answer<'_, ()> {
-                call!(self.ping())
+                call!(self, connection => connection.ping())
             }
 
             fn query_iter<'a, Q>(&'a mut self, query: Q) -> Answer<'a, QueryResult<'a, 'static, TextProtocol>>
             where
                 Q: AsQuery + 'a,
             {
-                call!(self.query_iter(query))
+                call!(self, connection => connection.query_iter(query))
             }
 
             fn prep<'a, Q>(&'a mut self, query: Q) -> Answer<'a, Statement>
             where
                 Q: AsQuery + 'a,
             {
-                call!(self.prep(query))
+                call!(self, connection => connection.prep(query))
             }
 
             fn close(&mut self, statement: Statement) -> Answer<'_, ()> {
-                call!(self.close(statement))
+                call!(self, connection => connection.close(statement))
             }
 
             fn exec_iter<'a: 's, 's, Q, P>(
@@ -146,7 +151,7 @@ macro_rules! queryable {
                 P: Into<Params>,
             {
                 let params = params.into();
-                call!(self.exec_iter(statement, params))
+                call!(self, connection => connection.exec_iter(statement, params))
             }
 
             fn exec_batch<'a: 'b, 'b, S, P, I>(&'a mut self, statement: S, params: I) -> Answer<'b, ()>
@@ -156,7 +161,7 @@ macro_rules! queryable {
                 I::IntoIter: Send,
                 P: Into<Params> + Send,
             {
-                call!(self.exec_batch(statement, params))
+                call!(self, connection => connection.exec_batch(statement, params))
             }
 
             fn query<'a, T, Q>(&'a mut self, query: Q) -> Answer<'a, Vec<T>>
@@ -164,7 +169,7 @@ macro_rules! queryable {
                 Q: AsQuery + 'a,
                 T: FromRow + Send + 'static,
             {
-                call!(self.query(query))
+                call!(self, connection => connection.query::<Row, _>(query), then converted)
             }
 
             fn query_first<'a, T, Q>(&'a mut self, query: Q) -> Answer<'a, Option<T>>
@@ -172,14 +177,14 @@ macro_rules! queryable {
                 Q: AsQuery + 'a,
                 T: FromRow + Send + 'static,
             {
-                call!(self.query_first(query))
+                call!(self, connection => connection.query_first::<Row, _>(query), then |row| row.map(from_row))
             }
 
             fn query_drop<'a, Q>(&'a mut self, query: Q) -> Answer<'a, ()>
             where
                 Q: AsQuery + 'a,
             {
-                call!(self.query_drop(query))
+                call!(self, connection => connection.query_drop(query))
             }
 
             fn exec<'a: 'b, 'b, T, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, Vec<T>>
@@ -188,7 +193,7 @@ macro_rules! queryable {
                 P: Into<Params> + Send + 'b,
                 T: FromRow + Send + 'static,
             {
-                call!(self.exec(statement, params))
+                call!(self, connection => connection.exec::<Row, _, _>(statement, params), then converted)
             }
 
             fn exec_first<'a: 'b, 'b, T, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, Option<T>>
@@ -197,7 +202,7 @@ macro_rules! queryable {
                 P: Into<Params> + Send + 'b,
                 T: FromRow + Send + 'static,
             {
-                call!(self.exec_first(statement, params))
+                call!(self, connection => connection.exec_first::<Row, _, _>(statement, params), then |row| row.map(from_row))
             }
 
             fn exec_drop<'a: 'b, 'b, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, ()>
@@ -205,7 +210,7 @@ macro_rules! queryable {
                 S: StatementLike + 'b,
                 P: Into<Params> + Send + 'b,
             {
-                call!(self.exec_drop(statement, params))
+                call!(self, connection => connection.exec_drop(statement, params))
             }
         }
     };

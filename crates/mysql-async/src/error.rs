@@ -1,5 +1,8 @@
 //! The driver's errors in the words that all drivers share.
 
+use std::{future::Future, io, panic::AssertUnwindSafe};
+
+use futures_util::FutureExt;
 use mysql_async::{DriverError as Driver, Error as DriverError, IoError};
 use mysql_common::proto::codec::error::PacketCodecError;
 use tidb_connect_core::{Error, Fault, Phase, ServerError, TlsFault};
@@ -9,16 +12,18 @@ use crate::DRIVER;
 /// What the driver's error says.
 pub(crate) fn fault(error: &DriverError) -> Fault {
     match error {
-        DriverError::Server(error) => Fault::Server(ServerError {
-            code: error.code,
-            sqlstate: error.state.clone(),
-            message: error.message.clone(),
-        }),
+        DriverError::Server(error) => {
+            Fault::Server(ServerError::new(error.code, error.state.as_str(), error.message.as_str()))
+        }
         DriverError::Driver(Driver::NoClientSslFlagFromServer) => Fault::Tls(TlsFault::NotOffered),
         DriverError::Driver(Driver::ConnectionClosed | Driver::PoolDisconnected) => Fault::Lost,
         DriverError::Driver(Driver::UnexpectedPacket { payload }) => early_error(payload).unwrap_or(Fault::Protocol),
         DriverError::Driver(
-            Driver::PacketOutOfOrder | Driver::CantParseServerVersion { .. } | Driver::UnknownAuthPlugin { .. },
+            Driver::PacketOutOfOrder
+            | Driver::CantParseServerVersion { .. }
+            | Driver::UnknownAuthPlugin { .. }
+            | Driver::CleartextPluginDisabled
+            | Driver::MysqlOldPasswordDisabled,
         ) => Fault::Protocol,
         DriverError::Driver(Driver::StmtParamsNumberExceedsLimit { .. }) => Fault::TooLarge,
         DriverError::Io(IoError::Tls(cause)) => match Fault::of(cause) {
@@ -30,16 +35,23 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
     }
 }
 
+/// Makes a call of the driver, which panics on some packets that are cut short: an error instead.
+pub(crate) async fn without_panic<T>(call: impl Future<Output = mysql_async::Result<T>>) -> mysql_async::Result<T> {
+    AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_| {
+        let panicked = io::Error::new(io::ErrorKind::InvalidData, "the driver panicked on the server's answer");
+        Err(DriverError::Io(IoError::Io(panicked)))
+    })
+}
+
 /// An error packet without an SQLSTATE, which the driver cannot read: TiDB sends one to a client that does without the
 /// TLS that it demands, because it has not yet read what the client can do.
 fn early_error(packet: &[u8]) -> Option<Fault> {
     let [0xff, code @ .., _] = packet.first_chunk::<4>()? else { return None };
-    let message = String::from_utf8_lossy(&packet[3..]).into_owned();
-    Some(Fault::Server(ServerError { code: u16::from_le_bytes(*code), sqlstate: String::new(), message }))
+    Some(Fault::Server(ServerError::new(u16::from_le_bytes(*code), "", String::from_utf8_lossy(&packet[3..]))))
 }
 
 /// What the packet codec says, which the driver wraps in an I/O error of no particular kind.
-fn packet_fault(error: &std::io::Error) -> Option<Fault> {
+fn packet_fault(error: &io::Error) -> Option<Fault> {
     match error.get_ref()?.downcast_ref::<PacketCodecError>()? {
         PacketCodecError::Io(error) => Some(Fault::of(error)),
         PacketCodecError::PacketTooLarge => Some(Fault::TooLarge),

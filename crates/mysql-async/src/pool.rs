@@ -9,7 +9,11 @@ use tidb_connect_core::{
 };
 use tokio::time::timeout;
 
-use crate::{Connection, DRIVER, error::fault, options};
+use crate::{
+    Connection, DRIVER,
+    error::{fault, without_panic},
+    options,
+};
 
 /// A pool of connections; clones share it.
 #[derive(Clone, Debug)]
@@ -84,7 +88,7 @@ impl pool::Connector for Connector {
     }
 
     async fn connect(&self, _: Place) -> Result<Conn> {
-        let connect = Conn::new(self.options.clone());
+        let connect = without_panic(Conn::new(self.options.clone()));
         match timeout(self.config.connect_timeout(), connect).await {
             Ok(connected) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
             Err(_) => Err(self.config.connect_timed_out(DRIVER)),

@@ -3,8 +3,8 @@
 use std::{fmt, io, net::SocketAddr, ops::Deref, sync::Arc};
 
 use mysql::{
-    Binary, Conn, Error, Params, QueryResult, Result, Statement, Text,
-    prelude::{AsStatement, FromRow, Queryable},
+    Binary, Conn, Error, Params, QueryResult, Result, Row, Statement, Text, from_row,
+    prelude::{AsStatement, FromRow, Protocol, Queryable},
 };
 use socket2::Socket;
 use tidb_connect_core::{
@@ -15,7 +15,7 @@ use tidb_connect_core::{
 
 use crate::{
     Connector, Transaction,
-    error::{failed, fault},
+    error::{failed, fault, without_panic},
 };
 
 /// A connection on loan from the [`Pool`](crate::Pool): a [`Queryable`] of the driver, and read-only a [`Conn`].
@@ -44,7 +44,7 @@ impl Connection {
     /// When the server does not answer, or refuses.
     pub fn ping(&mut self) -> tidb_connect_core::Result<()> {
         let pinged = self.start().and_then(|(connection, running)| {
-            let pinged = connection.ping();
+            let pinged = without_panic(|| connection.ping());
             running.settle(pinged.as_ref().err());
             pinged
         });
@@ -112,14 +112,27 @@ impl Running<'_> {
     }
 }
 
-/// Runs one of the driver's methods as a call of its own.
+/// Makes a call of the driver's as one of the pool's.
 macro_rules! call {
-    ($self:ident . $method:ident ( $($argument:expr),* )) => {{
-        let (connection, running) = $self.start()?;
-        let result = connection.$method($($argument),*);
+    ($self:ident, $connection:ident => $call:expr) => {{
+        let ($connection, running) = $self.start()?;
+        let result = without_panic(|| $call);
         running.settle(result.as_ref().err());
         result
     }};
+}
+
+/// Reads all rows, and an error among them, which the driver passes over when it drops a result.
+fn read_off<P: Protocol>(mut result: QueryResult<'_, '_, '_, P>) -> Result<()> {
+    while let Some(mut set) = result.iter() {
+        set.try_for_each(|row| row.map(drop))?;
+    }
+    Ok(())
+}
+
+/// Rows as the caller wants them. The driver does it while it reads, where a panic could be its own.
+fn converted<T: FromRow>(rows: impl IntoIterator<Item = Row>) -> Vec<T> {
+    rows.into_iter().map(from_row).collect()
 }
 
 /// Makes a type with a `start` method a [`Queryable`].
@@ -127,15 +140,15 @@ macro_rules! queryable {
     ($type:ty) => {
         impl Queryable for $type {
             fn query_iter<Q: AsRef<str>>(&mut self, query: Q) -> Result<QueryResult<'_, '_, '_, Text>> {
-                call!(self.query_iter(query))
+                call!(self, connection => connection.query_iter(query))
             }
 
             fn prep<Q: AsRef<str>>(&mut self, query: Q) -> Result<Statement> {
-                call!(self.prep(query))
+                call!(self, connection => connection.prep(query))
             }
 
             fn close(&mut self, statement: Statement) -> Result<()> {
-                call!(self.close(statement))
+                call!(self, connection => connection.close(statement))
             }
 
             fn exec_iter<S, P>(&mut self, statement: S, params: P) -> Result<QueryResult<'_, '_, '_, Binary>>
@@ -143,7 +156,7 @@ macro_rules! queryable {
                 S: AsStatement,
                 P: Into<Params>,
             {
-                call!(self.exec_iter(statement, params))
+                call!(self, connection => connection.exec_iter(statement, params))
             }
 
             fn exec_batch<S, P, I>(&mut self, statement: S, params: I) -> Result<()>
@@ -152,7 +165,7 @@ macro_rules! queryable {
                 P: Into<Params>,
                 I: IntoIterator<Item = P>,
             {
-                call!(self.exec_batch(statement, params))
+                call!(self, connection => connection.exec_batch(statement, params))
             }
 
             fn query<T, Q>(&mut self, query: Q) -> Result<Vec<T>>
@@ -160,7 +173,7 @@ macro_rules! queryable {
                 Q: AsRef<str>,
                 T: FromRow,
             {
-                call!(self.query(query))
+                call!(self, connection => connection.query::<Row, _>(query)).map(converted)
             }
 
             fn query_first<T, Q>(&mut self, query: Q) -> Result<Option<T>>
@@ -168,14 +181,14 @@ macro_rules! queryable {
                 Q: AsRef<str>,
                 T: FromRow,
             {
-                call!(self.query_first(query))
+                call!(self, connection => connection.query_first::<Row, _>(query)).map(|row| row.map(from_row))
             }
 
             fn query_drop<Q>(&mut self, query: Q) -> Result<()>
             where
                 Q: AsRef<str>,
             {
-                call!(self.query_drop(query))
+                call!(self, connection => connection.query_iter(query).and_then(read_off))
             }
 
             fn exec<T, S, P>(&mut self, statement: S, params: P) -> Result<Vec<T>>
@@ -184,7 +197,7 @@ macro_rules! queryable {
                 P: Into<Params>,
                 T: FromRow,
             {
-                call!(self.exec(statement, params))
+                call!(self, connection => connection.exec::<Row, _, _>(statement, params)).map(converted)
             }
 
             fn exec_first<T, S, P>(&mut self, statement: S, params: P) -> Result<Option<T>>
@@ -193,7 +206,7 @@ macro_rules! queryable {
                 P: Into<Params>,
                 T: FromRow,
             {
-                call!(self.exec_first(statement, params))
+                call!(self, connection => connection.exec_first::<Row, _, _>(statement, params)).map(|row| row.map(from_row))
             }
 
             fn exec_drop<S, P>(&mut self, statement: S, params: P) -> Result<()>
@@ -201,7 +214,7 @@ macro_rules! queryable {
                 S: AsStatement,
                 P: Into<Params>,
             {
-                call!(self.exec_drop(statement, params))
+                call!(self, connection => connection.exec_iter(statement, params).and_then(read_off))
             }
         }
     };

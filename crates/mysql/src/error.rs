@@ -1,5 +1,10 @@
 //! The driver's errors in the words that all drivers share.
 
+use std::{
+    io,
+    panic::{self, AssertUnwindSafe},
+};
+
 use mysql::{DriverError as Driver, Error as DriverError};
 use mysql_common::{packets::InvalidSqlStateMarker, proto::codec::error::PacketCodecError};
 use tidb_connect_core::{BoxError, Error, Fault, Phase, ServerError, TlsFault};
@@ -9,11 +14,9 @@ use crate::DRIVER;
 /// What the driver's error says.
 pub(crate) fn fault(error: &DriverError) -> Fault {
     match error {
-        DriverError::MySqlError(error) => Fault::Server(ServerError {
-            code: error.code,
-            sqlstate: error.state.clone(),
-            message: error.message.clone(),
-        }),
+        DriverError::MySqlError(error) => {
+            Fault::Server(ServerError::new(error.code, error.state.as_str(), error.message.as_str()))
+        }
         DriverError::DriverError(Driver::TlsNotSupported) => Fault::Tls(TlsFault::NotOffered),
         DriverError::DriverError(Driver::ConnectTimeout | Driver::Timeout) => Fault::TimedOut,
         DriverError::DriverError(Driver::CouldNotConnect(Some((_, text, kind)))) => {
@@ -25,18 +28,15 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
             | Driver::UnsupportedProtocol(_)
             | Driver::Protocol41NotSet
             | Driver::CouldNotParseVersion
-            | Driver::UnknownAuthPlugin(_),
+            | Driver::UnknownAuthPlugin(_)
+            | Driver::CleartextPluginDisabled
+            | Driver::OldMysqlPasswordDisabled,
         ) => Fault::Protocol,
         DriverError::DriverError(Driver::PacketTooLarge) => Fault::TooLarge,
         DriverError::TlsError(cause) => match Fault::of(cause) {
             Fault::Driver => Fault::Tls(TlsFault::Other),
             fault => fault,
         },
-        // An error packet without an SQLSTATE, which the driver cannot read: TiDB sends one to a client that does
-        // without the TLS that it demands, because it has not yet read what the client can do.
-        DriverError::IoError(cause) if cause.get_ref().is_some_and(|inner| inner.is::<InvalidSqlStateMarker>()) => {
-            Fault::Tls(TlsFault::Demanded)
-        }
         DriverError::IoError(cause) => Fault::of(cause),
         DriverError::CodecError(cause) => match cause {
             PacketCodecError::Io(error) => Fault::of(error),
@@ -45,6 +45,29 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
         },
         other => Fault::of(other),
     }
+}
+
+/// What the driver's error says of a connection that could not be opened.
+///
+/// An error packet without an SQLSTATE is one that the driver cannot read, and whose code and text it drops. TiDB sends one
+/// to a client that does without the TLS that it demands, because it has not yet read what the client can do. Nothing else
+/// is known to be refused like that after the greeting, so that it is taken for this, unless TLS is there.
+pub(crate) fn connect_fault(error: &DriverError, uses_tls: bool) -> Fault {
+    match error {
+        DriverError::IoError(cause)
+            if !uses_tls && cause.get_ref().is_some_and(|inner| inner.is::<InvalidSqlStateMarker>()) =>
+        {
+            Fault::Tls(TlsFault::Demanded)
+        }
+        other => fault(other),
+    }
+}
+
+/// Makes a call of the driver, which panics on some packets that are cut short: an error instead.
+pub(crate) fn without_panic<T>(call: impl FnOnce() -> mysql::Result<T>) -> mysql::Result<T> {
+    panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
+        Err(io::Error::new(io::ErrorKind::InvalidData, "the driver panicked on the server's answer").into())
+    })
 }
 
 /// The driver's error as a cause. It implements `cause` and not `source`, so that a chain would end at it: what it wraps

@@ -21,7 +21,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     Connection, DRIVER,
-    error::{cause, fault},
+    error::{cause, connect_fault, without_panic},
     options,
     socket::Session,
 };
@@ -182,9 +182,10 @@ impl pool::Connector for Connector {
     /// The driver limits each wait for the server, not the whole, and the resolution of names not at all.
     async fn connect(&self, place: Place) -> Result<Session> {
         let (config, options, limit) = (self.config.clone(), self.options.clone(), self.config.connect_timeout());
-        let failed = |error| self.config.connect_error(DRIVER, fault(&error), cause(error));
+        let failed =
+            |error| self.config.connect_error(DRIVER, connect_fault(&error, self.config.uses_tls()), cause(error));
         // The place comes last: an unwanted connection is closed before it is free.
-        match on_thread(limit, move || (log_in(&config, options, limit), place)).await {
+        match on_thread(limit, move || (without_panic(|| log_in(&config, options, limit)), place)).await {
             Ok(Some((session, _place))) => session.map_err(failed),
             Ok(None) => Err(self.config.connect_timed_out(DRIVER)),
             Err(error) => Err(failed(error.into())),

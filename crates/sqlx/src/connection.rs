@@ -4,12 +4,14 @@ use std::{
     fmt,
     future::Future,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
 use futures_util::{
+    FutureExt,
     future::BoxFuture,
     stream::{self, BoxStream, Stream, StreamExt},
 };
@@ -26,7 +28,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::{
     Connector, Transaction,
-    error::{failed, fault},
+    error::{failed, fault, panicked},
 };
 
 /// A connection on loan from the [`Pool`](crate::Pool): `&mut Connection` is an sqlx [`Executor`].
@@ -82,6 +84,7 @@ pub(crate) struct Running<'a> {
 impl Running<'_> {
     /// Waits for the answer, within the limit.
     pub(crate) async fn within<T>(self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let answer = AssertUnwindSafe(answer).catch_unwind().map(|answer| answer.unwrap_or_else(|_| Err(panicked())));
         let result = timeout(self.limit, answer).await.unwrap_or_else(|_| Err(timed_out()));
         self.settle(result.as_ref().err());
         result
@@ -184,7 +187,8 @@ impl Stream for Rows<'_> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let Some(limit) = this.running.as_ref().map(|running| running.limit) else { return Poll::Ready(None) };
-        let item = match this.rows.poll_next_unpin(cx) {
+        let polled = catch_unwind(AssertUnwindSafe(|| this.rows.poll_next_unpin(cx)));
+        let item = match polled.unwrap_or_else(|_| Poll::Ready(Some(Err(panicked())))) {
             Poll::Ready(item) => item,
             Poll::Pending => {
                 let clock = this.clock.get_or_insert_with(|| Box::pin(sleep(limit)));

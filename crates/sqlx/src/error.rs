@@ -9,11 +9,9 @@ use crate::DRIVER;
 pub(crate) fn fault(error: &DriverError) -> Fault {
     match error {
         DriverError::Database(database) => match database.try_downcast_ref::<MySqlDatabaseError>() {
-            Some(error) => Fault::Server(ServerError {
-                code: error.number(),
-                sqlstate: error.code().unwrap_or_default().to_owned(),
-                message: error.message().to_owned(),
-            }),
+            Some(error) => {
+                Fault::Server(ServerError::new(error.number(), error.code().unwrap_or_default(), error.message()))
+            }
             None => Fault::Driver,
         },
         // The driver has no variant for it, only this text.
@@ -27,6 +25,11 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
         DriverError::Protocol(_) => Fault::Protocol,
         other => Fault::of(other),
     }
+}
+
+/// In place of a panic of the driver, which there is on some packets that are cut short.
+pub(crate) fn panicked() -> DriverError {
+    DriverError::Protocol("the driver panicked on the server's answer".to_owned())
 }
 
 /// The error for a statement of `operation` that failed in `phase`.

@@ -5,12 +5,16 @@ use std::{fmt, panic::AssertUnwindSafe};
 use futures_util::FutureExt;
 use sqlx::{Connection as _, MySqlConnection, mysql::MySqlConnectOptions};
 use tidb_connect_core::{
-    ConnectionConfig, Fault, Result,
+    ConnectionConfig, Result,
     pool::{self, Place, PoolStatus},
 };
 use tokio::time::timeout;
 
-use crate::{Connection, DRIVER, error::fault, options};
+use crate::{
+    Connection, DRIVER,
+    error::{fault, panicked},
+    options,
+};
 
 /// A pool of connections; clones share it.
 #[derive(Clone, Debug)]
@@ -85,13 +89,10 @@ impl pool::Connector for Connector {
     }
 
     async fn connect(&self, _: Place) -> Result<MySqlConnection> {
-        // The driver panics on a greeting that is cut short ("advance out of bounds").
+        let failed = |error| Err(self.config.connect_error(DRIVER, fault(&error), error));
         let connect = AssertUnwindSafe(MySqlConnection::connect_with(&self.options)).catch_unwind();
         match timeout(self.config.connect_timeout(), connect).await {
-            Ok(Ok(connected)) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
-            Ok(Err(_)) => {
-                Err(self.config.connect_error(DRIVER, Fault::Protocol, "the driver panicked on the greeting"))
-            }
+            Ok(connected) => connected.unwrap_or_else(|_| Err(panicked())).or_else(failed),
             Err(_) => Err(self.config.connect_timed_out(DRIVER)),
         }
     }

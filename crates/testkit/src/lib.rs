@@ -43,12 +43,16 @@
 pub mod authority;
 pub mod checks;
 mod failure;
+pub mod hostile;
 pub mod pool;
+pub mod refusals;
 mod server;
+mod stand_in;
 mod suite;
 pub mod tls;
 pub mod transaction;
 
 pub use failure::Failure;
 pub use server::Server;
+pub use stand_in::StandInSuite;
 pub use suite::{Store, Suite};

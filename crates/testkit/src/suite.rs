@@ -68,9 +68,19 @@ pub struct Suite {
 
 /// A check that a store is known not to pass.
 #[derive(Clone, Copy, Debug)]
-struct Difference {
-    check: &'static str,
-    reason: &'static str,
+pub(crate) struct Difference {
+    pub(crate) check: &'static str,
+    pub(crate) reason: &'static str,
+}
+
+impl Difference {
+    /// A test that fails, because `check` is no name of a check.
+    pub(crate) fn unknown(&self, suite: &str) -> Trial {
+        let check = self.check;
+        Trial::test(format!("{suite}::{check}"), move || {
+            Err(format!("a difference is declared for {check}, which is no check of this suite").into())
+        })
+    }
 }
 
 impl Suite {
@@ -115,7 +125,7 @@ impl Suite {
         let applies = |check: &&Check| self.on_server || matches!(check.run, Run::Anywhere(_));
         let checks: Vec<Check> = checks::ALL.iter().filter(applies).copied().collect();
         let unknown = self.differences.iter().filter(|difference| checks.iter().all(|c| c.name != difference.check));
-        let unknown: Vec<Trial> = unknown.map(|difference| self.unknown(difference)).collect();
+        let unknown: Vec<Trial> = unknown.map(|difference| difference.unknown(self.name)).collect();
         checks.into_iter().map(|check| self.trial(check)).chain(unknown).collect()
     }
 
@@ -127,13 +137,6 @@ impl Suite {
                 Verdict::Judged(result) => Ok(judge(difference, result).map(|()| Completion::Completed)?),
             });
         trial.with_kind(if difference.is_some() { "differs" } else { "" })
-    }
-
-    fn unknown(&self, difference: &Difference) -> Trial {
-        let check = difference.check;
-        Trial::test(format!("{}::{check}", self.name), move || {
-            Err(format!("a difference is declared for {check}, which is no check of this suite").into())
-        })
     }
 
     /// Makes `check`, on a server in a database of its own. An error means that it could not be made.
@@ -186,12 +189,12 @@ async fn make(check: Check, open: Opener, server: Option<Arc<Server>>) -> Result
 }
 
 /// Turns the result round where a difference is declared.
-fn judge(difference: Option<Difference>, result: Result<(), Failure>) -> Result<(), Failure> {
+pub(crate) fn judge(difference: Option<Difference>, result: Result<(), Failure>) -> Result<(), Failure> {
     match (difference, result) {
         (None, result) => result,
         (Some(_), Err(_)) => Ok(()),
         (Some(Difference { reason, .. }), Ok(())) => Err(Failure::new(format!(
-            "the store no longer differs: the check passes, although a difference is declared ({reason})"
+            "there is no difference any more: the check passes, although a difference is declared ({reason})"
         ))),
     }
 }
@@ -227,8 +230,8 @@ mod tests {
         let broken = || Err(Failure::new("broken"));
         assert!(judge(None, Ok(())).is_ok() && judge(None, broken()).is_err());
         assert!(judge(difference, broken()).is_ok());
-        let text = judge(difference, Ok(())).expect_err("no longer differs").to_string();
-        assert!(text.contains("no longer differs") && text.contains("a reason"), "{text}");
+        let text = judge(difference, Ok(())).expect_err("no difference").to_string();
+        assert!(text.contains("no difference any more") && text.contains("a reason"), "{text}");
     }
 
     #[test]

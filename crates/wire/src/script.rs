@@ -33,7 +33,7 @@ pub enum Answer {
     LocalInfile(Cow<'static, str>),
     /// To a login: a request to log in by this plug-in, and OK to whatever is answered.
     AuthSwitch(Cow<'static, str>),
-    /// These bytes as they are, and nothing after them.
+    /// These bytes as they are.
     Bytes(Cow<'static, [u8]>, Then),
     /// Nothing, and nothing after it: the connection stays open.
     Silence,
@@ -41,9 +41,11 @@ pub enum Answer {
     Close,
 }
 
-/// What follows the last [`Bytes`](Answer::Bytes) of a connection.
+/// What follows [`Bytes`](Answer::Bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Then {
+    /// The answer to what the client sends next, as after any other answer.
+    Next,
     /// Nothing: the connection stays open until the client closes it.
     Silence,
     /// The connection is closed.

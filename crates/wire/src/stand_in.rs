@@ -298,6 +298,7 @@ impl Session<'_> {
             Answer::Bytes(bytes, then) => {
                 self.send_raw(bytes).await?;
                 return match then {
+                    Then::Next => Ok(Next::Packet),
                     Then::Silence => Ok(Next::Nothing),
                     Then::Close => self.close().await,
                 };

@@ -237,6 +237,13 @@ fn bytes_are_said_as_they_are() {
     let server = start(Script::new().on_connect(Answer::Bytes(b"SSH-2.0".into(), Then::Close)));
     assert_eq!(rest(&socket(&server)), b"SSH-2.0");
 
+    let packet = Answer::Bytes(b"\x07\0\0\x01\0\x05\0\x02\0\0\0".into(), Then::Next);
+    let server = start(Script::new().on_statement("DO 1", packet));
+    let mut conn = connect(&server).unwrap();
+    conn.query_drop("DO 1").unwrap();
+    assert_eq!(conn.affected_rows(), 5);
+    conn.ping().unwrap();
+
     let server = start(Script::new().on_connect(Answer::Bytes(b"SSH-2.0".into(), Then::Silence)));
     let mut socket = socket(&server);
     let mut said = [0; 7];

@@ -315,34 +315,6 @@ fn forward(
     let _ = server.shutdown(Shutdown::Both);
 }
 
-/// Something that is no MySQL server: it says `greeting` to each client, and then closes or stays silent.
-pub struct Stranger {
-    pub addr: SocketAddr,
-    visited: Receiver<()>,
-}
-
-impl Stranger {
-    pub fn greet(greeting: &'static [u8], stay: bool) -> Self {
-        let (visit, visited) = mpsc::channel();
-        let addr = accept(move |mut client| {
-            let _ = client.write_all(greeting);
-            let _ = visit.send(());
-            thread::spawn(move || {
-                if !stay {
-                    let _ = client.shutdown(Shutdown::Write);
-                }
-                while let Ok(1..) = client.read(&mut [0; 1 << 10]) {}
-            });
-        });
-        Self { addr, visited }
-    }
-
-    /// Waits for a client.
-    pub fn visited(&self) {
-        self.visited.recv_timeout(PATIENCE).expect("the program connects");
-    }
-}
-
 /// Gives each client of a free port to `serve`, until the test program ends.
 fn accept(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

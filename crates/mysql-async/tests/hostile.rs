@@ -1,0 +1,20 @@
+//! What the driver crate lets a hostile server do, checked on stand-ins.
+
+use std::process::ExitCode;
+
+use tidb_connect_mysql_async::{DRIVER, connect, mysql_async::prelude::Queryable};
+use tidb_connect_testkit::hostile;
+
+fn main() -> ExitCode {
+    hostile::suite(DRIVER, |config, statement| {
+        Box::pin(async move {
+            let pool = connect(&config).await?;
+            Ok(pool.get().await?.query_drop(statement).await?)
+        })
+    })
+    .with_difference(
+        "an_ok_cut_short_is_an_error",
+        "the driver tells an OK packet by its first byte, and takes what is missing for zero",
+    )
+    .run()
+}

@@ -1,0 +1,182 @@
+//! Checks for what a driver crate lets a hostile server do: take files and passwords, hold a caller, fill the memory, or
+//! make the driver panic.
+
+use std::{fs, time::Instant};
+
+use futures_util::future::BoxFuture;
+use tidb_connect_core::{BoxError, ConnectionConfig};
+use tidb_connect_wire::{Answer, Script, Then};
+
+use crate::{
+    Failure, StandInSuite,
+    failure::{equal, holds},
+    stand_in::{CANARY, PROMPT, SHORT, impatient, keeps_secret, start, told_no_secret},
+    tls::shown,
+};
+
+/// Opens a pool, and runs a statement as text on one of its connections, without looking at rows.
+pub type Attempt = fn(ConnectionConfig, &'static str) -> BoxFuture<'static, Result<(), BoxError>>;
+
+/// The statement that is answered in a hostile way. Every other is answered with OK.
+const STATEMENT: &str = "SELECT 1";
+
+/// How much of an endless answer is sent, and how much memory reading it may take.
+const ENDLESS: u64 = 64 << 20;
+const MEMORY: u64 = 32 << 20;
+
+/// The checks for `driver`.
+pub fn suite(driver: &'static str, attempt: Attempt) -> StandInSuite {
+    let mut suite = StandInSuite::new(driver);
+    suite.check("a_statement_that_is_answered_is_run", move || answered(attempt));
+    suite.check("no_file_is_given_away", move || no_file(attempt));
+    suite.check("no_password_is_given_away", move || no_password(attempt));
+    suite.check("packets_out_of_order_are_refused_at_the_login", move || out_of_order_at_the_login(attempt));
+    suite.check("packets_out_of_order_are_refused_after_the_login", move || out_of_order(attempt));
+    suite.check("a_packet_that_does_not_come_is_not_waited_for", move || announced(attempt));
+    suite.check("rows_without_end_fill_no_memory", move || endless(attempt));
+    suite.check("garbage_after_the_login_is_an_error", move || garbage(attempt, GARBAGE));
+    suite.check("garbage_for_rows_is_an_error", move || garbage_for_rows(attempt));
+    suite.check("an_ok_cut_short_is_an_error", move || garbage(attempt, CUT_SHORT));
+    suite
+}
+
+/// Makes an attempt, which must end in time, and show or tell no password.
+async fn meets(attempt: Attempt, script: Script) -> Result<Result<(), BoxError>, Failure> {
+    let (server, config) = start(script)?;
+    let started = Instant::now();
+    let result = attempt(impatient(config), STATEMENT).await;
+    holds(&format!("it took {:?}", started.elapsed()), started.elapsed() < PROMPT)?;
+    told_no_secret(&server)?;
+    if let Err(error) = &result {
+        keeps_secret(&format!("{error} {}", shown(error)))?;
+    }
+    Ok(result)
+}
+
+/// Makes an attempt that must end in an error.
+async fn fails(attempt: Attempt, what: &str, script: Script) -> Result<(), Failure> {
+    match meets(attempt, script).await {
+        Ok(Err(_)) => Ok(()),
+        Ok(Ok(())) => Err(Failure::new(format!("no error: {what}"))),
+        Err(failure) => Err(Failure::new(format!("{what}: {failure}"))),
+    }
+}
+
+fn answers(answer: Answer) -> Script {
+    Script::new().on_statement(STATEMENT, answer)
+}
+
+fn bytes(bytes: &'static [u8], then: Then) -> Answer {
+    Answer::Bytes(bytes.into(), then)
+}
+
+/// Or else the errors of the other checks prove nothing.
+async fn answered(attempt: Attempt) -> Result<(), Failure> {
+    let (server, config) = start(answers(Answer::Row("one".into())))?;
+    attempt(config, STATEMENT).await.map_err(|error| Failure::new(format!("the attempt failed: {error}")))?;
+    let visits = server.visits();
+    let sent = visits.iter().flat_map(|visit| &visit.commands).filter(|c| c.text.as_deref() == Some(STATEMENT));
+    equal("times the statement was sent", sent.count(), 1)
+}
+
+async fn no_file(attempt: Attempt) -> Result<(), Failure> {
+    let broken = |error| Failure::caused("the kit has no place for files:", &error);
+    let file = tempfile::NamedTempFile::new().map_err(broken)?;
+    fs::write(file.path(), CANARY).map_err(broken)?;
+    let name = file.path().to_string_lossy().into_owned();
+    // The file's contents are the canary that must not be sent.
+    meets(attempt, answers(Answer::LocalInfile(name.into()))).await.map(drop)
+}
+
+async fn no_password(attempt: Attempt) -> Result<(), Failure> {
+    for plugin in ["mysql_clear_password", "mysql_old_password", "dialog"] {
+        fails(attempt, plugin, Script::new().on_login(Answer::AuthSwitch(plugin.into()))).await?;
+    }
+    Ok(())
+}
+
+/// OK, as packet 9.
+const OUT_OF_ORDER: &[u8] = b"\x07\0\0\x09\0\0\0\x02\0\0\0";
+
+async fn out_of_order_at_the_login(attempt: Attempt) -> Result<(), Failure> {
+    fails(attempt, "packet 9 after packet 1", Script::new().on_login(bytes(OUT_OF_ORDER, Then::Next))).await
+}
+
+async fn out_of_order(attempt: Attempt) -> Result<(), Failure> {
+    fails(attempt, "packet 9 after packet 0", answers(bytes(OUT_OF_ORDER, Then::Next))).await
+}
+
+async fn announced(attempt: Attempt) -> Result<(), Failure> {
+    let part = |number: u8| Answer::Bytes(vec![0xff, 0xff, 0xff, number, b'a', b'b', b'c'].into(), Then::Silence);
+    fails(attempt, "a greeting of 16 MiB", Script::new().on_connect(part(0))).await?;
+    fails(attempt, "an answer of 16 MiB to the login", Script::new().on_login(part(2))).await?;
+    let started = Instant::now();
+    fails(attempt, "an answer of 16 MiB", answers(part(1))).await?;
+    holds("nothing was waited for", started.elapsed() >= SHORT)
+}
+
+async fn endless(attempt: Attempt) -> Result<(), Failure> {
+    // The start of the measure is not that of the program, which has already sent and read something.
+    answered(attempt).await?;
+    let before = peak_memory()?;
+    fails(attempt, "rows without end", answers(Answer::Rows(ENDLESS))).await?;
+    let taken = peak_memory()?.saturating_sub(before);
+    holds(&format!("{taken} bytes of memory were taken"), taken < MEMORY)
+}
+
+/// The most that this process has had in memory, in bytes.
+fn peak_memory() -> Result<u64, Failure> {
+    let unknown = || Failure::new("the system does not say how much memory is in use");
+    let status = fs::read_to_string("/proc/self/status").map_err(|_| unknown())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or_else(unknown)?;
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().map_err(|_| unknown())?;
+    Ok(kilobytes << 10)
+}
+
+/// Packets that answer no statement, and answers that are cut short, each as the first after it.
+const GARBAGE: &[&[u8]] = &[
+    b"SSH-2.0-OpenSSH_9.2\r\n",
+    b"\0\0\0\x01",
+    b"\x01\0\0\x01\xff",
+    b"\x02\0\0\x01\xff\x15",
+    b"\x01\0\0\x01\xfb",
+    b"\x01\0\0\x01\xfc",
+    b"\x01\0\0\x01\xfe",
+    b"\x01\0\0\x01\x01\0\0\0\x02",
+    b"\x01\0\0\x01\x01\x03\0\0\x02def",
+    b"\x01\0\0\x01\x01\x05\0\0\x02hello\x05\0\0\x03hello\x05\0\0\x04hello",
+];
+
+/// A column as it should be.
+const COLUMN: &[u8] = b"\x01\0\0\x01\x01\x1e\0\0\x02\x03def\0\0\0\x04text\x04text\x0c\x2e\0\0\0\x01\0\xfd\0\0\0\0\0";
+
+/// Rows that promise more than they have, or are none.
+const ROWS: &[&[u8]] = &[b"\xfc", b"\x09one", b"", b"\xfe\0", b"\xff"];
+
+/// The header of an OK packet, alone and with the start of a number.
+const CUT_SHORT: &[&[u8]] = &[b"\x01\0\0\x01\0", b"\x02\0\0\x01\0\xfe"];
+
+async fn garbage_for_rows(attempt: Attempt) -> Result<(), Failure> {
+    for &row in ROWS {
+        // More than one, for a driver that reads on after the first.
+        let said = |packets: &[&[u8]]| {
+            let mut said = COLUMN.to_vec();
+            for (number, packet) in (3..).zip(packets) {
+                said.extend([packet.len() as u8, 0, 0, number]);
+                said.extend_from_slice(packet);
+            }
+            answers(Answer::Bytes(said.into(), Then::Close))
+        };
+        fails(attempt, &format!("rows of '{}'", row.escape_ascii()), said(&[row; 3])).await?;
+        // The EOF packet is what some drivers wait for before rows, and to the others it is their end.
+        meets(attempt, said(&[b"\xfe\0\0\x02\0", row, row, row])).await?.ok();
+    }
+    Ok(())
+}
+
+async fn garbage(attempt: Attempt, garbage: &'static [&'static [u8]]) -> Result<(), Failure> {
+    for garbage in garbage {
+        fails(attempt, &garbage.escape_ascii().to_string(), answers(bytes(garbage, Then::Close))).await?;
+    }
+    Ok(())
+}
