@@ -227,6 +227,8 @@ fn io_fault(error: &io::Error) -> Fault {
         | io::ErrorKind::NotConnected
         | io::ErrorKind::UnexpectedEof
         | io::ErrorKind::WriteZero => Fault::Lost,
+        // What the packet codecs of `mysql` and `mysql_async` say when the connection ends in the middle of a packet.
+        _ if error.to_string().contains("bytes remaining on stream") => Fault::Lost,
         // The standard library has no kind of its own for a failed look-up, only this text.
         _ if error.to_string().contains("lookup address") => Fault::NoSuchHost,
         _ => Fault::Driver,
