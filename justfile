@@ -7,8 +7,14 @@ default:
     @just --list
 
 # See it work: `just run driver=sqlx`, `driver=mysql`, `driver=mysql_async` or `driver=memory`, then any flags of the CLI.
+[no-exit-message]
 run driver="sqlx" *flags: server
     @shift; cargo run --quiet --package tidb-connect-cli -- run --driver {{ quote(trim_start_match(driver, "driver=")) }} "$@"
+
+# Why a connection fails: `just doctor`, then any flags of the CLI, such as `--json` or `--driver sqlx`.
+[no-exit-message]
+doctor *flags:
+    @cargo run --quiet --package tidb-connect-cli -- doctor "$@"
 
 # Everything that must hold: formatting, lints, documentation, and every test against a throw-away server.
 test: server
@@ -27,6 +33,7 @@ on-server:
     cargo run --quiet --package example-concurrent-trades
 
 # A throw-away server for a command (`just playground -- mysql …`), or in the foreground.
+[no-exit-message]
 playground *command: server
     @cargo run --quiet --package tidb-connect-cli -- playground "$@"
 

@@ -6,13 +6,20 @@ mod report;
 mod session;
 mod tls;
 
+use std::time::Duration;
+
 use indicatif::ProgressBar;
-use tidb_connect_core::{ConnectionConfig, Deployment, Error, ErrorKind, Settings, TlsMode};
+use tidb_connect_core::{ConnectionConfig, Deployment, Error, ErrorKind, Fault, Settings, TlsFault, TlsMode};
+use tidb_connect_wire::Greeting;
+use time::OffsetDateTime;
 
-pub(crate) use report::{Check, Report, Stage, Verdict};
-
+use self::{
+    network::Reached,
+    report::{Check, Stage, Verdict},
+};
 use crate::{driver::Driver, failure::causes};
-use network::Reached;
+
+pub(crate) use report::Report;
 
 /// In errors of the doctor's own, where a driver's name stands in others.
 const DOCTOR: &str = "doctor";
@@ -93,7 +100,7 @@ impl Doctor {
     /// Says what is being looked at, where somebody sees it.
     fn begin(&mut self, stage: Stage) {
         self.progress.set_message(stage.name());
-        self.progress.enable_steady_tick(std::time::Duration::from_millis(100));
+        self.progress.enable_steady_tick(Duration::from_millis(100));
     }
 
     fn add(&mut self, check: Check) {
@@ -145,7 +152,7 @@ impl Doctor {
     }
 
     /// Name, TCP and greeting.
-    async fn reach(&mut self, config: &ConnectionConfig) -> Result<(Reached, tidb_connect_wire::Greeting), Crossed> {
+    async fn reach(&mut self, config: &ConnectionConfig) -> Result<(Reached, Greeting), Crossed> {
         let host = config.host();
         self.begin(Stage::Name);
         let addresses = network::resolve(config).await.map_err(|error| self.cross(Stage::Name, &error))?;
@@ -207,12 +214,12 @@ impl Doctor {
             return Ok(());
         }
         if !offered {
-            let fault = tidb_connect_core::Fault::Tls(tidb_connect_core::TlsFault::NotOffered);
+            let fault = Fault::Tls(TlsFault::NotOffered);
             let error = config.connect_error(DOCTOR, fault, "the greeting does not have the capability CLIENT_SSL");
             return Err(self.cross(Stage::Tls, &error));
         }
         let (version, certificate) = tls::encrypt(config, reached.stream).await;
-        let today = time::OffsetDateTime::now_utc().date();
+        let today = OffsetDateTime::now_utc().date();
         match version {
             Ok(version) => {
                 let days = certificate.as_ref().map(tls::Certificate::days_left);
