@@ -27,7 +27,8 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 /// operation time-out, or broke it: then it is closed, and with it whatever the server was still doing.
 ///
 /// The time-out covers `exec`, `exec_first`, `exec_drop` and their `query` twins as a whole; of the others, which hand
-/// rows to the caller one by one, it covers the statement up to its first answer.
+/// rows to the caller one by one, it covers the statement up to its first answer. In the same calls, a panic of
+/// the driver, which there is on packets that are cut short, is an error.
 ///
 /// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection, or use
 /// [`Pool::transaction`](crate::Pool::transaction).

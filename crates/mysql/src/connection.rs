@@ -24,7 +24,8 @@ use crate::{
 /// server ends after the operation time-out, which breaks the connection too.
 ///
 /// A failure met while rows are read one by one (`*_iter`, `*_map`, `*_fold`, `*_opt`) is not seen here: the connection
-/// goes back, and its next user finds it broken.
+/// goes back, and its next user finds it broken. Nor is a panic of the driver, which there is on packets that are cut short;
+/// of any other call it is an error.
 ///
 /// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection, or use
 /// [`Pool::transaction`](crate::Pool::transaction).
