@@ -137,6 +137,8 @@ fn peak_memory() -> Result<u64, Failure> {
 const GARBAGE: &[&[u8]] = &[
     b"SSH-2.0-OpenSSH_9.2\r\n",
     b"\0\0\0\x01",
+    b"\x07\0",
+    b"\x07\0\0\x01\0\0\0",
     b"\x01\0\0\x01\xff",
     b"\x02\0\0\x01\xff\x15",
     b"\x01\0\0\x01\xfb",

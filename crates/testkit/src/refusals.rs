@@ -249,6 +249,9 @@ const GREETINGS: &[&[u8]] = &[
     b"SSH-2.0-OpenSSH_9.2\r\n",
     b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
     b"\0\0\0\0",
+    b"\x05\0",
+    b"\x05\0\0\0",
+    b"\x4a\0\0\0\x0a8.0.11",
     b"\x05\0\0\0hello",
     b"\x01\0\0\0\x0a",
     b"\x04\0\0\0\x0a8.0",
@@ -261,6 +264,8 @@ const GREETINGS: &[&[u8]] = &[
 /// Packets that answer no login, and answers that are cut short.
 const ANSWERS: &[&[u8]] = &[
     b"\0\0\0\x02",
+    b"\x07\0",
+    b"\x07\0\0\x02\0\0\0",
     b"\x05\0\0\x02hello",
     b"\x01\0\0\x02\xff",
     b"\x02\0\0\x02\xff\x15",
