@@ -343,6 +343,17 @@ fn a_refusal_is_told_in_the_words_of_the_settings() {
 }
 
 #[test]
+fn a_login_method_that_no_driver_uses_is_no_broken_login() {
+    let server = stand_in(Script::new().on_login(Answer::AuthSwitch("dialog".into())));
+    let addr = server.addr();
+    let sentence = format!(
+        "{addr} wants user 'teller' to log in by a method that the driver does not use: have the account changed to \
+         mysql_native_password or caching_sha2_password"
+    );
+    crossed(to(addr), "login", 14, &sentence);
+}
+
+#[test]
 fn a_server_that_is_full_may_say_so_instead_of_a_greeting() {
     let server = stand_in(Script::new().on_connect(Answer::Error(refusals::TOO_MANY_CONNECTIONS)));
     let addr = server.addr();

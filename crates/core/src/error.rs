@@ -145,6 +145,8 @@ pub enum Fault {
     Lost,
     /// A TLS failure.
     Tls(TlsFault),
+    /// The server wants a login of a kind that the driver does not know, or does not use because it shows the password.
+    LoginMethod,
     /// The peer's bytes are not the MySQL protocol.
     Protocol,
     /// The statement is larger than the driver or the protocol allows; it was not sent.
@@ -205,6 +207,7 @@ impl Fault {
             Self::TimedOut => (ErrorKind::TimedOut, or_unknown(Outcome::Retryable)),
             Self::Lost => (ErrorKind::ConnectionLost, or_unknown(Outcome::Retryable)),
             Self::Tls(_) => (ErrorKind::Tls, or_unknown(Outcome::Final)),
+            Self::LoginMethod => (ErrorKind::AccessDenied, Outcome::Final),
             Self::Protocol => (ErrorKind::Protocol, or_unknown(Outcome::Final)),
             Self::TooLarge => (ErrorKind::LimitExceeded, Outcome::Final),
             Self::Driver => (ErrorKind::Driver, or_unknown(Outcome::Final)),

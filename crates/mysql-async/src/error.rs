@@ -18,13 +18,10 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
         DriverError::Driver(Driver::NoClientSslFlagFromServer) => Fault::Tls(TlsFault::NotOffered),
         DriverError::Driver(Driver::ConnectionClosed | Driver::PoolDisconnected) => Fault::Lost,
         DriverError::Driver(Driver::UnexpectedPacket { payload }) => early_error(payload).unwrap_or(Fault::Protocol),
+        DriverError::Driver(Driver::PacketOutOfOrder | Driver::CantParseServerVersion { .. }) => Fault::Protocol,
         DriverError::Driver(
-            Driver::PacketOutOfOrder
-            | Driver::CantParseServerVersion { .. }
-            | Driver::UnknownAuthPlugin { .. }
-            | Driver::CleartextPluginDisabled
-            | Driver::MysqlOldPasswordDisabled,
-        ) => Fault::Protocol,
+            Driver::UnknownAuthPlugin { .. } | Driver::CleartextPluginDisabled | Driver::MysqlOldPasswordDisabled,
+        ) => Fault::LoginMethod,
         DriverError::Driver(Driver::StmtParamsNumberExceedsLimit { .. }) => Fault::TooLarge,
         DriverError::Io(IoError::Tls(cause)) => match Fault::of(cause) {
             Fault::Driver => Fault::Tls(TlsFault::Other),

@@ -27,11 +27,11 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
             | Driver::UnexpectedPacket
             | Driver::UnsupportedProtocol(_)
             | Driver::Protocol41NotSet
-            | Driver::CouldNotParseVersion
-            | Driver::UnknownAuthPlugin(_)
-            | Driver::CleartextPluginDisabled
-            | Driver::OldMysqlPasswordDisabled,
+            | Driver::CouldNotParseVersion,
         ) => Fault::Protocol,
+        DriverError::DriverError(
+            Driver::UnknownAuthPlugin(_) | Driver::CleartextPluginDisabled | Driver::OldMysqlPasswordDisabled,
+        ) => Fault::LoginMethod,
         DriverError::DriverError(Driver::PacketTooLarge) => Fault::TooLarge,
         DriverError::TlsError(cause) => match Fault::of(cause) {
             Fault::Driver => Fault::Tls(TlsFault::Other),

@@ -22,6 +22,14 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
             Fault::Driver => Fault::Tls(TlsFault::Other),
             fault => fault,
         },
+        // The driver has no variant for either, only these texts.
+        DriverError::Protocol(text)
+            if ["unknown authentication plugin", "mysql_cleartext_plugin disabled"]
+                .iter()
+                .any(|part| text.contains(part)) =>
+        {
+            Fault::LoginMethod
+        }
         DriverError::Protocol(_) => Fault::Protocol,
         other => Fault::of(other),
     }

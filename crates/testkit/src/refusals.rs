@@ -64,7 +64,8 @@ pub fn suite(driver: &'static str, connect: Connect) -> StandInSuite {
     suite.check("an_end_is_no_mysql_server", move || end(bench));
     suite.check("garbage_for_a_greeting_is_no_mysql_server", move || garbage(bench, Place::Greeting, GREETINGS));
     suite.check("garbage_for_an_answer_is_no_mysql_server", move || garbage(bench, Place::Login, ANSWERS));
-    suite.check("a_plugin_that_is_not_used_is_no_mysql_server", move || other_plugin(bench));
+    suite.check("a_login_method_that_is_not_used_is_named", move || other_plugin(bench));
+    suite.check("the_login_method_before_mysql_4_1_is_named", move || oldest_plugin(bench));
     suite
 }
 
@@ -271,7 +272,6 @@ const ANSWERS: &[&[u8]] = &[
     b"\x02\0\0\x02\xff\x15",
     b"\x01\0\0\x02\x01",
     b"\x02\0\0\x02\x01\x04",
-    b"\x01\0\0\x02\xfe",
     b"\x06\0\0\x02\xfemysql",
     b"\x16\0\0\x02\xfecaching_sha2_password",
     b"\x17\0\0\x02\xfecaching_sha2_password\0",
@@ -284,9 +284,19 @@ async fn garbage(bench: Bench, place: Place, garbage: &'static [&'static [u8]]) 
     Ok(())
 }
 
+fn login_method(config: &ConnectionConfig) -> (ErrorKind, Outcome, String) {
+    (AccessDenied, Final, sentence(config, Fault::LoginMethod))
+}
+
 async fn other_plugin(bench: Bench) -> Result<(), Failure> {
     for plugin in ["dialog", "mysql_clear_password", "mysql_old_password"] {
-        bench.meets(Place::Login, Answer::AuthSwitch(plugin.into()), None, no_mysql_server).await?;
+        bench.meets(Place::Login, Answer::AuthSwitch(plugin.into()), None, login_method).await?;
     }
     Ok(())
+}
+
+/// The request for it has no name in it.
+async fn oldest_plugin(bench: Bench) -> Result<(), Failure> {
+    let request = Answer::Bytes(b"\x01\0\0\x02\xfe".into(), Then::Close);
+    bench.meets(Place::Login, request, None, login_method).await.map(drop)
 }

@@ -52,6 +52,13 @@ impl ConnectionConfig {
             }
             (_, Fault::Tls(fault)) => self.explain_tls(*fault, &server),
             (ErrorKind::Tls, _) => self.explain_tls(TlsFault::Demanded, &server),
+            (_, Fault::LoginMethod) => {
+                let user = self.user();
+                format!(
+                    "{server} wants user '{user}' to log in by a method that the driver does not use: have the account \
+                     changed to mysql_native_password or caching_sha2_password"
+                )
+            }
             (ErrorKind::AccessDenied, fault) => self.explain_refused_login(fault, &server),
             (ErrorKind::UnknownDatabase | ErrorKind::PermissionDenied, _) => {
                 let database = self.database();
