@@ -75,15 +75,17 @@ pub(crate) async fn connected<T>(
         Err(error) if error.kind() == ErrorKind::Config => Err(error.into()),
         Err(error) => {
             // In the other cases the server itself has said what is wrong.
-            let silent = matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Protocol);
-            let sentence = match (silent, looked) {
+            let doubtful = matches!(
+                error.kind(),
+                ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Protocol | ErrorKind::AccessDenied
+            );
+            let reached = match (doubtful, looked) {
                 (false, _) => None,
                 (true, Some(reached)) => Some(reached),
                 (true, None) => Some(looking.await),
             };
-            let sentence = sentence.and_then(|reached| match reached {
-                Ok(()) => doctor::login_sentence(config, &error),
-                Err(sentence) => Some(sentence),
+            let sentence = reached.map(|reached| {
+                reached.map_or_else(|said| said, |greeting| doctor::login_sentence(config, &greeting, &error))
             });
             let failure = Failure::new(Exit::NoConnection, error).with_sentence(sentence);
             Err(failure.with_note("`tidb-connect doctor` with the same settings goes there step by step"))

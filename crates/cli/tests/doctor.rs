@@ -342,6 +342,20 @@ fn a_refusal_is_told_in_the_words_of_the_settings() {
     }
 }
 
+/// TiDB refuses in the same words an account that demands TLS, or has `caching_sha2_password`, and comes without.
+#[test]
+fn a_refused_login_without_the_tls_that_is_offered_says_so() {
+    let authority = Authority::new().unwrap();
+    let tls = authority.server_config(&Leaf::VALID).unwrap();
+    let server = stand_in(Script::new().with_tls(tls).on_login(Answer::Error(refusals::DENIED)));
+    let addr = server.addr();
+    let sentence = format!(
+        "{addr} refused user 'teller' or the password: check TIDB_USER and TIDB_PASSWORD; if they are right, the \
+         account may demand TLS, which is not used: set TIDB_ENABLE_SSL=true"
+    );
+    crossed(to(addr), "login", 14, &sentence);
+}
+
 #[test]
 fn a_login_method_that_no_driver_uses_is_no_broken_login() {
     let server = stand_in(Script::new().on_login(Answer::AuthSwitch("dialog".into())));

@@ -123,7 +123,11 @@ impl ServerError {
 
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}", self.code, self.sqlstate, self.message)
+        let Self { code, sqlstate, message } = self;
+        match sqlstate.as_str() {
+            "" => write!(f, "{code}: {message}"),
+            _ => write!(f, "{code} ({sqlstate}): {message}"),
+        }
     }
 }
 

@@ -27,6 +27,9 @@ const DOCTOR: &str = "doctor";
 /// A certificate that ends earlier is worth a warning.
 const DAYS_TO_RENEW: i64 = 14;
 
+/// "Access denied for user", whatever the reason.
+const WRONG_PASSWORD: u16 = 1045;
+
 /// Logs in where no driver is asked for: the one whose connection shows both its ends.
 const USUAL_DRIVER: Driver = Driver::Mysql;
 
@@ -54,25 +57,25 @@ pub(crate) fn unreadable(driver: Option<Driver>, error: &Error) -> Report {
     doctor.report
 }
 
-/// Whether the way to the server is clear up to its greeting, of which the doctor sees more than a driver does; else
-/// what is to be said of it.
-pub(crate) async fn reach(config: &ConnectionConfig) -> Result<(), String> {
+/// The greeting of the server, when the way to it is clear, of which the doctor sees more than a driver does; else what is
+/// to be said of it.
+pub(crate) async fn reach(config: &ConnectionConfig) -> Result<Greeting, String> {
     let mut doctor = Doctor::new(None);
     match doctor.reach(config).await {
-        Ok(_) => Ok(()),
+        Ok((_, greeting)) => Ok(greeting),
         Err(Crossed) => Err(doctor.report.checks.pop().and_then(|check| check.advice).unwrap_or_default()),
     }
 }
 
-/// What is to be said of a login that failed with `error` after a greeting, which a driver does not mention: the address
-/// and the port are right.
-pub(crate) fn login_sentence(config: &ConnectionConfig, error: &Error) -> Option<String> {
+/// What is to be said of a login that failed with `error` after a `greeting`: more than a driver says, which does not
+/// tell how far it came.
+pub(crate) fn login_sentence(config: &ConnectionConfig, greeting: &Greeting, error: &Error) -> String {
     let server = format!("{}:{}", config.host(), config.port());
     match error.kind() {
-        ErrorKind::Protocol => Some(format!(
+        ErrorKind::Protocol => format!(
             "{server} greets like a MySQL server and then breaks off the login: look at its log, and at that of a proxy \
              in between"
-        )),
+        ),
         ErrorKind::TimedOut => {
             let why = match config.deployment() {
                 Deployment::Starter => "a cluster that sleeps needs some seconds to wake, so try again",
@@ -81,9 +84,20 @@ pub(crate) fn login_sentence(config: &ConnectionConfig, error: &Error) -> Option
                 }
             };
             let limit = config.connect_timeout().as_secs_f32();
-            Some(format!("{server} greets like a MySQL server, but did not let anybody in within {limit} s: {why}"))
+            format!("{server} greets like a MySQL server, but did not let anybody in within {limit} s: {why}")
         }
-        _ => None,
+        // A TiDB refuses in the same way who comes without the TLS that the account demands.
+        ErrorKind::AccessDenied
+            if error.server().is_some_and(|error| error.code == WRONG_PASSWORD)
+                && greeting.offers_tls()
+                && config.tls() == TlsMode::Automatic
+                && !config.uses_tls() =>
+        {
+            format!(
+                "{error}; if they are right, the account may demand TLS, which is not used: set TIDB_ENABLE_SSL=true"
+            )
+        }
+        _ => error.to_string(),
     }
 }
 
@@ -147,7 +161,7 @@ impl Doctor {
         let (reached, greeting) = self.reach(config).await?;
         let local = reached.stream.local_addr().ok();
         self.encrypt(config, reached, greeting.offers_tls()).await?;
-        let mut session = self.log_in(config, greeting.offers_tls()).await?;
+        let mut session = self.log_in(config, &greeting).await?;
         session::look(self, config, &mut session, privileges, &greeting, local).await
     }
 

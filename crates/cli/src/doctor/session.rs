@@ -9,7 +9,7 @@ use tidb_connect_core::{BoxError, ConnectionConfig, Deployment, ErrorKind, Fault
 use tidb_connect_wire::Greeting;
 use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
 
-use super::{Check, Crossed, DOCTOR, Doctor, Product, Stage, Verdict};
+use super::{Check, Crossed, DOCTOR, Doctor, Product, Stage, Verdict, login_sentence};
 use crate::{
     driver::{Rows, Session},
     failure::chain_of,
@@ -36,7 +36,7 @@ const VARIABLES: &str = "SHOW VARIABLES WHERE Variable_name IN ('wait_timeout', 
      'innodb_lock_wait_timeout', 'max_connections', 'max_allowed_packet')";
 
 impl Doctor {
-    pub(super) async fn log_in(&mut self, config: &ConnectionConfig, tls_offered: bool) -> Result<Session, Crossed> {
+    pub(super) async fn log_in(&mut self, config: &ConnectionConfig, greeting: &Greeting) -> Result<Session, Crossed> {
         self.begin(Stage::Login);
         let (driver, started) = (self.report.driver, Instant::now());
         let error = match driver.log_in(config).await {
@@ -58,25 +58,13 @@ impl Doctor {
         if stage == Stage::Database {
             self.add(Check::passed(Stage::Login, format!("user '{}' is let in", config.user())));
         }
-        let advice = super::login_sentence(config, &error).unwrap_or_else(|| error.to_string());
-        let crossed = self.cross_with(stage, &error, advice);
+        let crossed = self.cross_with(stage, &error, login_sentence(config, greeting, &error));
         let mut more = Vec::new();
         match error.kind() {
             ErrorKind::UnknownDatabase | ErrorKind::PermissionDenied => {
                 more.extend(self.databases(config).await);
             }
-            ErrorKind::AccessDenied => {
-                if config.password().is_empty() {
-                    more.push("no password is set".to_owned());
-                }
-                if tls_offered && !config.uses_tls() {
-                    more.push(
-                        "the server offers TLS, which is not used: it refuses in the same way an account that demands \
-                         it, and TiDB one with caching_sha2_password"
-                            .to_owned(),
-                    );
-                }
-            }
+            ErrorKind::AccessDenied if config.password().is_empty() => more.push("no password is set".to_owned()),
             _ => {}
         }
         if let Some(check) = self.report.checks.last_mut() {
