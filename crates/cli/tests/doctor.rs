@@ -106,8 +106,11 @@ fn crossed(prepare: impl Fn(Cli) -> Cli, stage: &str, exit_code: i64, sentence: 
         let ended = running.end();
         assert_eq!(ended.error(), format!("error: {sentence}"), "{driver}: {}", ended.stderr);
         let settings = exit_code == 2;
-        assert_eq!(ended.code, Some(if settings { 2 } else { 3 }));
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(if settings { 2 } else { 3 }), ""), "{}", ended.stderr);
         assert_eq!(ended.stderr.contains("`tidb-connect doctor`"), !settings, "{}", ended.stderr);
+        assert!(settings || ended.stderr.contains("\n  caused by: "), "{}", ended.stderr);
+        assert!(!ended.stderr.contains(PASSWORD), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("starting"), "another server took its place: {}", ended.stderr);
     }
     report
 }
@@ -266,6 +269,17 @@ fn what_is_no_mysql_server_is_called_by_its_name() {
     }
 }
 
+#[test]
+fn a_server_that_says_nothing_is_told_from_one_that_is_not_there() {
+    let server = stand_in(Script::new().on_connect(Answer::Silence));
+    let addr = server.addr();
+    let sentence = format!(
+        "{addr} accepts the connection and then says nothing, where a MySQL server would greet: check TIDB_PORT, and \
+         whether a proxy stands there whose server is down"
+    );
+    crossed(to(addr), "greeting", 12, &sentence);
+}
+
 /// Both wait for their client to speak first.
 #[test]
 fn a_web_server_and_postgresql_are_asked_what_they_are() {
@@ -303,7 +317,7 @@ fn a_server_that_breaks_off_is_told_from_a_wrong_port() {
 }
 
 #[test]
-fn a_cluster_that_sleeps_is_told_from_a_server_that_says_nothing() {
+fn a_cluster_that_sleeps_is_told_to_be_waking() {
     let server = stand_in(Script::new().on_login(Answer::Silence));
     let addr = server.addr();
     let starter = |cli: Cli| {

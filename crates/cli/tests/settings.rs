@@ -4,9 +4,9 @@
 
 mod support;
 
-use std::{fs, net::SocketAddr};
+use std::fs;
 
-use support::{Cli, DRIVERS, Database, Ended, eventually};
+use support::{Cli, DRIVERS, Ended, eventually};
 use tidb_connect_wire::{Answer, Script, StandIn, Then};
 
 const PASSWORD: &str = "c4n4ry-passw0rd";
@@ -96,28 +96,9 @@ fn a_flag_beats_the_environment_which_beats_dotenv() {
     );
 }
 
-#[test]
-fn nobody_listening_is_said_and_nobody_else_asked() {
-    let addr = support::nobody();
-    let sentence =
-        format!("nobody listens on {addr}: start the server, or set TIDB_HOST and TIDB_PORT to where it runs");
-    no_connection(|cli| cli.server(addr), &sentence);
-}
-
 /// Something that is no MySQL server: it says `greeting` to each client.
 fn stranger(greeting: &'static [u8], then: Then) -> StandIn {
     StandIn::start(Script::new().on_connect(Answer::Bytes(greeting.into(), then))).unwrap()
-}
-
-#[test]
-fn a_server_that_says_nothing_ends_in_a_time_out() {
-    let silent = stranger(b"", Then::Silence);
-    let addr = silent.addr();
-    let sentence = format!(
-        "{addr} accepts the connection and then says nothing, where a MySQL server would greet: check TIDB_PORT, and \
-         whether a proxy stands there whose server is down"
-    );
-    no_connection(|cli| cli.server(addr), &sentence);
 }
 
 #[test]
@@ -156,34 +137,6 @@ fn an_ssh_server_that_waits_gets_a_sentence_that_names_the_port() {
     let addr = server.addr();
     for sentence in sentences(|cli| cli.server(addr)) {
         assert!(sentence.starts_with(&addr.to_string()) && sentence.contains("TIDB_PORT"), "{sentence}");
-    }
-}
-
-/// The database's server with a user that has the password, wherever the drivers meet it.
-fn as_user(cli: Cli, addr: SocketAddr, user: &str, database: &str) -> Cli {
-    cli.server(addr).env("TIDB_USER", user).env("TIDB_DB_NAME", database)
-}
-
-#[test]
-fn a_wrong_password_is_named_and_not_shown() {
-    let mut database = Database::create();
-    let user = database.create_user("another");
-    let addr = database.server.addr();
-    let sentence = format!("{addr} refused user '{user}' or the password: check TIDB_USER and TIDB_PASSWORD");
-    no_connection(|cli| as_user(cli, addr, &user, &database.name), &sentence);
-}
-
-#[test]
-fn an_unknown_database_is_named() {
-    let mut database = Database::create();
-    let user = database.create_user(PASSWORD);
-    let addr = database.server.addr();
-    for user in [user.as_str(), "root"] {
-        let sentence = format!(
-            "the database 'no_such_database' does not exist on {addr}, or the user may not use it: check TIDB_DB_NAME"
-        );
-        let password = if user == "root" { "" } else { PASSWORD };
-        no_connection(|cli| as_user(cli, addr, user, "no_such_database").env("TIDB_PASSWORD", password), &sentence);
     }
 }
 
