@@ -46,6 +46,7 @@ mod failure;
 pub mod hostile;
 pub mod pool;
 pub mod refusals;
+pub mod round_trips;
 mod server;
 mod stand_in;
 mod suite;

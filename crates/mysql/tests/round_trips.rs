@@ -1,0 +1,10 @@
+//! What each call costs, counted on a server.
+
+use std::process::ExitCode;
+
+use tidb_connect_mysql::{DRIVER, MysqlStore};
+use tidb_connect_testkit::round_trips;
+
+fn main() -> ExitCode {
+    round_trips::run(DRIVER, |config| async move { MysqlStore::connect(&config).await })
+}
