@@ -8,9 +8,11 @@ use tidb_connect_core::{Error, ErrorKind, Result, Settings};
 ///
 /// Written as for a shell: `NAME=value`, perhaps after `export`, with `#` before comments. `'single quotes'` keep what
 /// is between them, lines included; in `"double quotes"` and without quotes a backslash protects the next character, and
-/// `\n` is the end of a line. Nothing is substituted: a shell would put something else in the place of a `$`, and turn a password into
-/// another one, so one of our settings with a `$` is refused unless quotes or a backslash protect it. No error shows a
-/// line's text, which may hold the password.
+/// `\n` is the end of a line.
+///
+/// Nothing is substituted: a shell would put something else in the place of a `$`, and turn a password into another one,
+/// so one of our settings with a `$` is refused unless single quotes or a backslash protect it. No error shows a line's
+/// text, which may hold the password.
 pub(crate) fn read(path: &Path) -> Result<HashMap<String, String>> {
     let name = path.display();
     let wrong = |message: String| Error::new(ErrorKind::Config, message);
@@ -223,10 +225,15 @@ mod tests {
         }
 
         #[test]
-        fn a_dollar_stays_or_is_refused(name in ours(), before in text(), value in text(), at in any::<prop::sample::Index>()) {
+        fn a_dollar_stays_or_is_refused(
+            (name, start) in (ours(), select(&["", "export ", "export\t", " "][..])),
+            before in text(),
+            value in prop_oneof![vec(select(&["'", "\"", "\\", " ", "\n", "a"][..]), 0..6).prop_map(|all| all.concat()), text()],
+            at in any::<prop::sample::Index>(),
+        ) {
             let places: Vec<_> = (0..=value.len()).filter(|&place| value.is_char_boundary(place)).collect();
             let (left, right) = value.split_at(*at.get(&places));
-            let with = |c: char| read_text(&format!("{before}\n{name}={left}{c}HOME{right}"));
+            let with = |c: char| read_text(&format!("{before}\n{start}{name}={left}{c}HOME{right}"));
             // A letter that nothing is substituted for shows where the dollar belongs.
             if let (Ok(read), Ok(unsubstituted)) = (with('$'), with('\u{10ffff}')) {
                 let expected = unsubstituted.get(name).map(|value| value.replace('\u{10ffff}', "$"));
