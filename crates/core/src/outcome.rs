@@ -146,6 +146,17 @@ const TEXTS_OF_1105: &[(&str, ErrorKind, Outcome)] = &[
     ("usage quota being exhausted", LimitExceeded, Final),
 ];
 
+/// A statement that was prepared before its table changed can no longer be run; the text has the reason with a code of
+/// its own: `Schema change caused error: [schema:1146]Table 'test.players' doesn't exist`.
+///
+/// Source: `pkg/planner/core/plan_cache.go` of TiDB v8.5.
+const SCHEMA_CHANGED: u16 = 8113;
+
+fn reason(text: &str) -> Option<(u16, &str)> {
+    let (class, text) = text.split_once('[')?.1.split_once(']')?;
+    Some((class.split_once(':')?.1.parse().ok()?, text))
+}
+
 /// What the server's error `code`, with its `text`, means in `phase`.
 ///
 /// Pure: the same arguments give the same answer, whichever driver reported the error.
@@ -159,6 +170,11 @@ const TEXTS_OF_1105: &[(&str, ErrorKind, Outcome)] = &[
 /// ```
 #[must_use]
 pub fn classify(code: u16, text: &str, phase: Phase) -> (ErrorKind, Outcome) {
+    if code == SCHEMA_CHANGED {
+        if let Some((code, reason)) = reason(text) {
+            return classify(code, reason, phase);
+        }
+    }
     if code == 1105 {
         return TEXTS_OF_1105
             .iter()
@@ -207,6 +223,15 @@ mod tests {
         assert_eq!(classify(1105, insecure, Phase::Connect), (Tls, Final));
         assert_eq!(classify(1105, "pessimistic lock retry limit reached", Phase::Write), (Conflict, Retryable));
         assert_eq!(classify(1105, "anything else", Phase::Write), (ErrorKind::Database, Final));
+    }
+
+    #[test]
+    fn the_reason_decides_where_a_prepared_statement_no_longer_fits() {
+        let said = "Schema change caused error: [schema:1146]Table 'test.players' doesn't exist";
+        assert_eq!(classify(8113, said, Phase::Write), (TableMissing, Final));
+        let said = "Schema change caused error: [planner:1054]Unknown column 'coins' in 'field list'";
+        assert_eq!(classify(8113, said, Phase::Read), (ErrorKind::Database, Final));
+        assert_eq!(classify(8113, "Schema change caused error: [8113] []", Phase::Read), (ErrorKind::Database, Final));
     }
 
     #[test]

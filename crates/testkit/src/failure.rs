@@ -78,6 +78,6 @@ pub(crate) fn refused<T: fmt::Debug>(what: &str, result: Result<T, Error>, kind:
     }
 }
 
-fn contrast(what: &str, expected: &str, came: &str) -> String {
+pub(crate) fn contrast(what: &str, expected: &str, came: &str) -> String {
     format!("{what}\n  expected: {expected:.LONGEST$}\n  came:     {came:.LONGEST$}")
 }

@@ -503,7 +503,9 @@ impl ConnectionUrl {
         if name == "mysql" || name == "mysql2" || name.starts_with("mysql+") {
             return Ok(());
         }
-        if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
+        // Behind jdbc: may also stand a password whose user is called that.
+        let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        if scheme.bytes().all(is_scheme) {
             let origin = &self.origin;
             return Err(config_error(format!("{origin} begins with {name}://, but a URL for TiDB with mysql://")));
         }
@@ -563,6 +565,9 @@ impl ConnectionUrl {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::*;
 
     /// Variables of one source, as `("TIDB_HOST", "db")`.
@@ -942,7 +947,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_makes_it_panic() {
+    fn no_short_text_makes_it_panic() {
         let alphabet = [":", "/", "@", "?", "#", "[", "]", "%", "&", "=", "a", "é", "{", "\0"];
         let mut texts = vec![String::new()];
         for length in 0..3 {
@@ -957,6 +962,158 @@ mod tests {
             }
             for setting in Setting::ALL {
                 drop(Settings::new().with_flag("--flag", setting, Some(text.clone())).config());
+            }
+        }
+    }
+
+    /// Text of what a URL is made of, and of anything.
+    fn text() -> impl Strategy<Value = String> {
+        let pieces = [
+            ":", "/", "@", "?", "#", "[", "]", "%", "%40", "%ff", "%0", "&", "=", "://", "mysql://", "jdbc:", "db",
+            "::1", "ssl", "ssl-ca", "charset", "{", "\"", "'", "\\", "$", "~", " ", "\n", "\0", "é", "1", "4000", "-",
+            "+", "true",
+        ];
+        prop_oneof![
+            vec(select(pieces.to_vec()), 0..12).prop_map(|pieces| pieces.concat()),
+            vec(any::<char>(), 0..12).prop_map(String::from_iter),
+        ]
+    }
+
+    /// Text that moves what stands beside it to another part of a URL.
+    fn around() -> impl Strategy<Value = String> {
+        let moving = vec(select(&["1", "/", "@", ":", "?", "#"][..]), 0..4);
+        prop_oneof![moving.prop_map(|pieces| pieces.concat()), text()]
+    }
+
+    /// A name that a server could have for a user or a database.
+    fn name() -> impl Strategy<Value = String> {
+        let name = prop_oneof![text(), "[a-zA-Z0-9._-]{1,12}"];
+        name.prop_filter("refused as no name", |name| {
+            !name.is_empty() && !name.contains(char::is_control) && !name.contains("://")
+        })
+    }
+
+    /// A setting but the CA file, which must exist, with a value that it can have.
+    fn valid() -> impl Strategy<Value = (Setting, String)> {
+        prop_oneof![
+            "[a-zA-Z0-9._-]{1,12}".prop_map(|host| (Setting::Host, host)),
+            (1..=u16::MAX).prop_map(|port| (Setting::Port, port.to_string())),
+            name().prop_filter("blank", |name| name.trim() == name).prop_map(|name| (Setting::User, name)),
+            text().prop_filter("empty", |text| !text.is_empty()).prop_map(|text| (Setting::Password, text)),
+            name().prop_filter("blank", |name| name.trim() == name).prop_map(|name| (Setting::Database, name)),
+            select(&["true", "NO", "1", "verify", "automatic"][..]).prop_map(|tls| (Setting::Tls, tls.to_owned())),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_text_makes_it_panic(texts in vec(proptest::option::of(text()), Settings::variables().count())) {
+            let texts: Vec<_> = Settings::variables().zip(texts).collect();
+            let lookup = |name: &str| texts.iter().find(|(other, _)| *other == name).and_then(|(_, text)| text.clone());
+            let settings = Settings::new().with_variables(".env", lookup);
+            drop((settings.config(), settings.found(), settings.names_a_server()));
+            for text in texts.iter().filter_map(|(_, text)| text.as_deref()) {
+                for url in [text.to_owned(), format!("mysql://{text}"), format!("mysql://db{text}"), format!("mysql://db?{text}")] {
+                    drop(ConnectionConfig::from_url(&url));
+                }
+            }
+        }
+
+        #[test]
+        fn an_error_names_the_variable(name in select(Settings::variables().collect::<Vec<_>>()), text in text()) {
+            for text in [text.clone(), format!("mysql://{text}")] {
+                if let Err(error) = dotenv(&[(name, &text)]).config() {
+                    prop_assert_eq!(error.kind(), ErrorKind::Config);
+                    prop_assert!(error.to_string().contains(name), "{}", error);
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_percent_encoded_comes_back_exactly(
+            user in name(),
+            password in vec(any::<char>(), 1..12).prop_map(String::from_iter),
+            host in "[a-zA-Z0-9._-]{1,12}",
+            port in 1..=u16::MAX,
+            database in name(),
+            everything in any::<bool>(),
+        ) {
+            const ONLY_WHAT_MUST_BE: &AsciiSet =
+                &CONTROLS.add(b'%').add(b'/').add(b'?').add(b'#').add(b'@').add(b':').add(b'[').add(b']').add(b' ');
+            let encoded = |text| utf8_percent_encode(text, if everything { NON_ALPHANUMERIC } else { ONLY_WHAT_MUST_BE });
+            let url =
+                format!("mysql://{}:{}@{host}:{port}/{}", encoded(&user), encoded(&password), encoded(&database));
+            let config = ConnectionConfig::from_url(&url).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let expected = ConnectionConfig::new().with_host(host).with_port(port);
+            prop_assert_eq!(config, expected.with_user(user).with_password(password).with_database(database));
+        }
+
+        #[test]
+        fn the_first_source_wins_whatever_the_others_hold(
+            (setting, value) in valid(),
+            source in 0..3usize,
+            lower in vec(proptest::option::of(text()), 2),
+            variable in any::<prop::sample::Index>(),
+        ) {
+            let values: Vec<_> = vec![None; source].into_iter().chain([Some(value.clone())]).chain(lower).collect();
+            let variable = variable.get(setting.variables());
+            let origins = ["--flag".to_owned(), format!("{variable} in the environment"), format!("{variable} in .env")];
+            let among = |text: &Option<String>| {
+                let text = text.clone();
+                move |name: &str| text.clone().filter(|_| name == *variable)
+            };
+            let settings = Settings::new()
+                .with_flag("--flag", setting, values[0].clone())
+                .with_variables("the environment", among(&values[1]))
+                .with_variables(".env", among(&values[2]));
+            let found = settings.found().map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!(found.len(), 1);
+            prop_assert_eq!((found[0].setting(), found[0].origin()), (setting, &*origins[source]));
+            prop_assert_eq!(found[0].value.expose(), value);
+        }
+
+        #[test]
+        fn a_port_is_a_number_from_1_to_65535(
+            text in prop_oneof![
+                (any::<u32>(), 0..32u32).prop_map(|(number, bits)| (number >> bits).to_string()),
+                "[ \t]{0,2}[+-]?0{0,3}[0-9]{0,6}[.a]?[ \t]{0,2}",
+                text(),
+            ],
+        ) {
+            let number = text.trim().chars().try_fold(0u32, |number, c| {
+                Some(number.saturating_mul(10).saturating_add(c.to_digit(10)?))
+            });
+            let expected = number.filter(|number| (1..=65_535).contains(number));
+            let port = dotenv(&[("TIDB_PORT", &text)]).config().ok().map(|config| config.port().into());
+            prop_assert_eq!(port, expected);
+        }
+
+        #[test]
+        fn the_password_shows_nowhere_whatever_stands_around_it(
+            (before, after) in (around(), around()),
+            encoded in any::<bool>(),
+            other in (select(Settings::variables().collect::<Vec<_>>()), text()),
+        ) {
+            let password = format!("{before}canary{after}");
+            let in_url = if encoded { utf8_percent_encode(&password, NON_ALPHANUMERIC).to_string() } else { password.clone() };
+            let url = format!("mysql://root:{in_url}@db.example.org:4000/test?sslaccept=strict");
+            // Without `://` it could be a user's name, which is shown.
+            let no_name = ["DATABASE_URL", "TIDB_HOST", "TIDB_PORT", "USE_SSL"];
+            for (url, names) in [
+                (url, Settings::variables().filter(|name| !name.contains("PASSWORD")).collect()),
+                (format!("root:{in_url}@db"), no_name.to_vec()),
+                (format!("root:{in_url}@tcp(db:4000)/test"), no_name.to_vec()),
+            ] {
+                for name in names {
+                    let output = all_output(&dotenv(&[(name, &url), (other.0, &other.1)]));
+                    prop_assert!(!output.contains("canary"), "{} is {:?}: {}", name, url, output);
+                }
+            }
+            for name in ["TIDB_PASSWORD", "DATABASE_PASSWORD"] {
+                let output = all_output(&dotenv(&[(name, &password), (other.0, &other.1)]));
+                prop_assert!(!output.contains("canary"), "{}: {}", name, output);
             }
         }
     }

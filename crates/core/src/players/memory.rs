@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Attempt, NewPlayer, Player, PlayerId, PlayerStore, Status, Trade, check_name, check_rows};
+use super::{Attempt, NewPlayer, Player, PlayerId, PlayerStore, Status, Trade, check_name, check_rows, is_valid_name};
 use crate::{Error, ErrorKind, Result, pool::PoolStatus};
 
 /// A store in this process's memory: the executable specification of [`PlayerStore`], and a stand-in for examples.
@@ -101,10 +101,10 @@ impl PlayerStore for MemoryStore {
 
     async fn create_many(&self, players: &[NewPlayer]) -> Result<u64> {
         check_rows("create_many", players)?;
-        let mut state = self.state()?;
         if players.is_empty() {
             return Ok(0);
         }
+        let mut state = self.state()?;
         let before = state.players("create_many")?.clone();
         for player in players {
             if let Err(error) = state.insert("create_many", player) {
@@ -120,6 +120,9 @@ impl PlayerStore for MemoryStore {
     }
 
     async fn find_by_name(&self, name: &str) -> Result<Option<Player>> {
+        if !is_valid_name(name) {
+            return Ok(None);
+        }
         Ok(self.state()?.players("find_by_name")?.values().find(|player| player.name == name).cloned())
     }
 

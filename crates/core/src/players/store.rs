@@ -63,7 +63,7 @@ pub trait PlayerStore: Debug + Send + Sync + 'static {
 
     /// Creates all `players` or none, in one statement, and returns how many.
     ///
-    /// Ids are not returned, since nothing promises that they are consecutive. At most
+    /// For no players nothing is sent. Ids are not returned, since nothing promises that they are consecutive. At most
     /// [`MAX_ROWS`](super::sql::MAX_ROWS) (21,845) at once; TiDB also limits the memory of a statement, which a small
     /// quota can make the first limit ([`LimitExceeded`](crate::ErrorKind::LimitExceeded), server error 8175). For more,
     /// use [`load`](super::PlayerStoreExt::load).
@@ -79,7 +79,7 @@ pub trait PlayerStore: Debug + Send + Sync + 'static {
     /// When the server cannot be asked, or the row cannot be read.
     async fn find(&self, id: PlayerId) -> Result<Option<Player>>;
 
-    /// The player with this name.
+    /// The player with this name; nobody is looked for under a name that none can have.
     ///
     /// # Errors
     /// As [`find`](Self::find).

@@ -20,6 +20,7 @@ use crate::{
 pub mod bulk;
 pub mod errors;
 pub mod lifecycle;
+pub mod model;
 pub mod rows;
 pub mod schema;
 pub mod server;
@@ -132,7 +133,8 @@ pub const ALL: &[Check] = list! {
         errors::errors_name_the_operation,
         errors::errors_name_no_other_driver,
         errors::errors_leave_the_cause_to_the_chain,
-        errors::errors_read_the_same_for_every_store;
+        errors::errors_read_the_same_for_every_store,
+        model::agrees_with_the_model_whatever_is_asked;
     on_server:
         server_version_is_what_the_server_says,
         create_table_makes_the_promised_columns,

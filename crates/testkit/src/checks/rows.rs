@@ -135,12 +135,14 @@ pub async fn names_that_cannot_be_stored_are_refused(store: &Store) -> Result<()
     Ok(())
 }
 
-/// A name that cannot be stored is refused before the server is asked: it could only say that there is no table.
+/// A name that cannot be stored is refused, and found by nobody, before the server is asked: it could only say that
+/// there is no table.
 pub async fn names_are_checked_before_anything_is_sent(store: &Store) -> Result<(), Failure> {
     for (what, name) in wrong_names() {
         let new = NewPlayer::new(name, 1, 2);
         let kind = ErrorKind::InvalidInput;
         let what = format!("a name with a fault ({what}) and no table");
+        equal(&what, store.find_by_name(&new.name).await?, None)?;
         refused(&what, store.create(&new).await, kind)?;
         refused(&what, store.update(&new.with_id(ABSENT)).await, kind)?;
         refused(&what, store.create_many(&[new]).await, kind)?;

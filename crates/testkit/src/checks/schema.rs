@@ -41,10 +41,16 @@ pub async fn drop_table_without_a_table_is_table_missing(store: &Store) -> Resul
     Ok(())
 }
 
-/// Every call on players needs the table.
+/// Every call on players needs the table, also one that was prepared while there was one.
 pub async fn calls_without_a_table_are_table_missing(store: &Store) -> Result<(), Failure> {
     for (operation, result) in every_call(store).await {
         refused(&format!("{operation} without a table"), result, ErrorKind::TableMissing)?;
+    }
+    store.create_table().await?;
+    every_call(store).await;
+    store.drop_table().await?;
+    for (operation, result) in every_call(store).await {
+        refused(&format!("{operation} after the table was dropped"), result, ErrorKind::TableMissing)?;
     }
     Ok(())
 }
