@@ -41,6 +41,7 @@
 //! The drivers of this workspace have their pools checked as well, and that a dropped call leaves them clean: [`pool`].
 
 pub mod authority;
+pub mod chaos;
 pub mod checks;
 mod failure;
 pub mod hostile;

@@ -1,0 +1,141 @@
+//! What a run came to, and whether every invariant held.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    time::Duration,
+};
+
+use super::{
+    SERVES_AGAIN,
+    disturbance::Disturbance,
+    workload::{BANK, Fate, Ledger, Row, wrong_bank},
+};
+use crate::{Failure, failure::holds};
+
+/// How many of the things that are wrong are named.
+const NAMED: usize = 5;
+
+/// A promise, and whether a run kept it.
+pub(super) type Invariant = fn(&Report) -> Result<(), Failure>;
+
+/// The invariants, under the names of their tests.
+pub(super) const INVARIANTS: [(&str, Invariant); 4] = [
+    ("bank_sums_never_change", Report::bank),
+    ("set_has_what_was_acknowledged_and_nothing_twice", Report::set),
+    ("trades_are_applied_as_their_outcomes_say", Report::trades),
+    ("pool_serves_again_in_time", Report::recovery),
+];
+
+/// A run.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) driver: &'static str,
+    /// Product and version.
+    pub(super) server: String,
+    pub(super) seed: u64,
+    pub(super) length: Duration,
+    /// How often each was caused, and the longest time after it until every worker was served.
+    pub(super) disturbances: BTreeMap<Disturbance, (u64, Duration)>,
+    /// Why the store did not come back, or did not end.
+    pub(super) stuck: Option<Failure>,
+    pub(super) ledger: Ledger,
+    /// The table at the end.
+    pub(super) rows: Vec<Row>,
+}
+
+impl Report {
+    /// Whether every invariant held.
+    pub(super) fn is_kept(&self) -> bool {
+        INVARIANTS.iter().all(|(_, invariant)| invariant(self).is_ok())
+    }
+
+    fn worst(&self) -> Duration {
+        self.disturbances.values().map(|&(_, worst)| worst).max().unwrap_or_default()
+    }
+
+    fn count(&self, fate: Fate) -> u64 {
+        self.ledger.calls.iter().filter(|((_, f, _), _)| *f == fate).map(|(_, count)| count).sum()
+    }
+
+    fn bank(&self) -> Result<(), Failure> {
+        let last = wrong_bank(self.rows.iter().map(|row| (row.coins, row.goods)));
+        let wrong = self.ledger.wrong_reads.iter().chain(&last);
+        none("reads of the bank have other sums", wrong.cloned().collect())
+    }
+
+    fn set(&self) -> Result<(), Failure> {
+        let mut found: HashMap<&str, usize> = HashMap::new();
+        for row in self.rows.iter().skip(BANK) {
+            *found.entry(&row.name).or_default() += 1;
+        }
+        let mut wrong = Vec::new();
+        for insert in &self.ledger.inserts {
+            let copies: Vec<usize> = insert.names.iter().map(|name| found.remove(&name[..]).unwrap_or(0)).collect();
+            let all = |copy| copies.iter().all(|&copies| copies == copy);
+            let right = match insert.fate {
+                Fate::Acknowledged => all(1),
+                Fate::Retryable | Fate::Final => all(0),
+                Fate::Unknown => all(0) || all(1),
+            };
+            if !right {
+                wrong.push(format!("{} ({}): {copies:?} rows", insert.names.join(", "), insert.fate));
+            }
+        }
+        wrong.extend(found.into_keys().map(|name| format!("{name}: never inserted")));
+        none("inserts are not what their outcomes say", wrong)
+    }
+
+    fn trades(&self) -> Result<(), Failure> {
+        let applied: HashMap<_, _> = self.rows.iter().map(|row| (row.id, i64::from(row.goods))).collect();
+        let wrong = self.ledger.buyers.iter().filter_map(|(buyer, trades)| {
+            let applied = applied.get(buyer).copied().unwrap_or(-1);
+            let (least, most) = (trades.acknowledged as i64, (trades.acknowledged + trades.unknown) as i64);
+            let text =
+                format!("buyer {buyer}: {applied} trades applied, {least} acknowledged, {most} with the unknown");
+            (!(least..=most).contains(&applied)).then_some(text)
+        });
+        none("buyers have other goods than their outcomes say", wrong.collect())
+    }
+
+    fn recovery(&self) -> Result<(), Failure> {
+        if let Some(stuck) = &self.stuck {
+            return Err(Failure::new(stuck.to_string()));
+        }
+        let late = self.disturbances.iter().filter(|(_, (_, worst))| *worst > SERVES_AGAIN);
+        let late = late.map(|(disturbance, (_, worst))| format!("{worst:.1?} after: {disturbance}"));
+        none(&format!("disturbances were got over later than {SERVES_AGAIN:?}"), late.collect())
+    }
+}
+
+/// Fails when anything is wrong, and names some of it.
+fn none(what: &str, wrong: Vec<String>) -> Result<(), Failure> {
+    let named = wrong.iter().take(NAMED).fold(String::new(), |text, one| format!("{text}\n  {one}"));
+    holds(&format!("{} {what}:{named}", wrong.len()), wrong.is_empty())
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { driver, server, seed, length, .. } = self;
+        writeln!(f, "{driver} on {server}: {:.0} s, CHAOS_SEED={seed}", length.as_secs_f64())?;
+        writeln!(f, "\n  {:<20} {:>13} {:>22}", "disturbance", "times", "worst recovery")?;
+        for (disturbance, (times, worst)) in &self.disturbances {
+            writeln!(f, "  {disturbance:<20} {times:>13} {:>20.3} s", worst.as_secs_f64())?;
+        }
+        writeln!(f, "\n  {:<20} {:>13} {:>22}", "call", "outcome", "times")?;
+        for ((operation, fate, error), times) in &self.ledger.calls {
+            writeln!(f, "  {operation:<20} {fate:>13} {times:>22}  {error}")?;
+        }
+        let (unknown, refused) = (self.count(Fate::Unknown), self.count(Fate::Retryable) + self.count(Fate::Final));
+        writeln!(f, "\n  {} acknowledged, {refused} refused, {unknown} unknown", self.count(Fate::Acknowledged))?;
+        let (slowest, worst) = (self.ledger.slowest.as_secs_f64(), self.worst().as_secs_f64());
+        writeln!(f, "  slowest call {slowest:.3} s, worst recovery {worst:.3} s of {SERVES_AGAIN:?}")?;
+        for (name, invariant) in INVARIANTS {
+            match invariant(self) {
+                Ok(()) => writeln!(f, "  kept    {name}")?,
+                Err(broken) => writeln!(f, "  BROKEN  {name}: {broken}")?,
+            }
+        }
+        Ok(())
+    }
+}
