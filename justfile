@@ -26,6 +26,35 @@ on-server:
     cargo run --quiet --package example-explicit-trade
     cargo run --quiet --package example-concurrent-trades
 
+# What stores promise while servers die and networks fail: `just chaos minutes=5 driver=all`, or one of `sqlx`, `mysql`
+# and `mysql_async`. Exits with 0 when all is kept, 1 when something is broken, 2 when a run could not be made.
+chaos *settings: server
+    #!/bin/sh
+    set -eu
+    drivers="sqlx mysql mysql_async"
+    minutes=5
+    for setting in "$@"; do
+        case $setting in
+            minutes=*) minutes=${setting#*=} ;;
+            driver=all) ;;
+            driver=sqlx | driver=mysql | driver=mysql_async) drivers=${setting#*=} ;;
+            *)
+                echo "just chaos knows minutes=… and driver=all|sqlx|mysql|mysql_async, not $setting" >&2
+                exit 2
+                ;;
+        esac
+    done
+    export CHAOS_MINUTES="$minutes"
+    worst=0
+    for driver in $drivers; do
+        package=tidb-connect-$(echo "$driver" | tr _ -)
+        cargo build --quiet --release --package "$package" --test chaos || exit 2
+        code=0
+        cargo test --quiet --release --package "$package" --test chaos || code=$?
+        [ "$code" -le "$worst" ] || worst=$code
+    done
+    exit "$worst"
+
 # A throw-away server for a command (`just playground -- mysql …`), or in the foreground.
 playground *command: server
     @cargo run --quiet --package tidb-connect-cli -- playground "$@"

@@ -14,6 +14,9 @@ use crate::{Failure, Server, failure::holds};
 /// How long a store is waited for: what is later than the limit is measured, up to here.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A cut and a KILL take a moment to arrive: a call made before that proves nothing.
+const ARRIVAL: Duration = Duration::from_millis(20);
+
 /// Other connections of the check's database than the kit's.
 const OTHERS: &str = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
 
@@ -96,10 +99,11 @@ impl Disturber<'_> {
                 self.proxy.release();
             }
             Disturbance::KillConnection => {
+                // Drawn before the server is asked: its answer must not change what is drawn afterwards.
+                let (all, one) = (self.random.bool(), self.random.usize(..));
                 let mut others = self.server.sql(OTHERS)?;
-                if self.random.bool() {
-                    self.random.shuffle(&mut others);
-                    others.truncate(1);
+                if !all && !others.is_empty() {
+                    others = vec![others.swap_remove(one % others.len())];
                 }
                 for id in others {
                     // It is an error for a connection that has ended by itself.
@@ -131,10 +135,10 @@ impl Disturber<'_> {
     }
 }
 
-/// How long it takes until every worker has been served that is not yet.
+/// How long it takes until every worker is served again.
 fn served(workload: &Workload) -> Option<Duration> {
     let since = Instant::now();
-    while !workload.is_served(since) {
+    while !workload.is_served(since + ARRIVAL) {
         if since.elapsed() > PATIENCE {
             return None;
         }

@@ -9,6 +9,7 @@
 //! - **Set.** What was acknowledged is there, what was refused is not, nothing is there twice or in part.
 //! - **Trades.** Every buyer has the goods of its acknowledged trades, and of no others than those whose outcome was
 //!   unknown: an error that says that nothing was applied is right.
+//! - **Refusals.** No error says that the same call would fail again: nothing is wrong with any.
 //! - **Recovery.** Once a disturbance is over, every worker is served again within [`SERVES_AGAIN`], by the same pool.
 //!
 //! Two environment variables change the run:

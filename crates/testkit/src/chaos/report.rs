@@ -20,11 +20,12 @@ const NAMED: usize = 5;
 pub(super) type Invariant = fn(&Report) -> Result<(), Failure>;
 
 /// The invariants, under the names of their tests.
-pub(super) const INVARIANTS: [(&str, Invariant); 4] = [
+pub(super) const INVARIANTS: [(&str, Invariant); 5] = [
     ("bank_sums_never_change", Report::bank),
     ("set_has_what_was_acknowledged_and_nothing_twice", Report::set),
     ("trades_are_applied_as_their_outcomes_say", Report::trades),
     ("pool_serves_again_in_time", Report::recovery),
+    ("no_call_is_refused_for_good", Report::refusals),
 ];
 
 /// A run.
@@ -96,6 +97,12 @@ impl Report {
             (!(least..=most).contains(&applied)).then_some(text)
         });
         none("buyers have other goods than their outcomes say", wrong.collect())
+    }
+
+    fn refusals(&self) -> Result<(), Failure> {
+        let wrong = self.ledger.calls.iter().filter(|((_, fate, _), _)| *fate == Fate::Final);
+        let wrong = wrong.map(|((operation, _, error), times)| format!("{operation}: {error}, {times} times"));
+        none("errors say that the same call would fail again, which it would not", wrong.collect())
     }
 
     fn recovery(&self) -> Result<(), Failure> {
