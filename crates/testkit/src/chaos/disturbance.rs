@@ -14,6 +14,11 @@ use crate::{Failure, Server, failure::holds};
 /// How long a store is waited for: what is later than the limit is measured, up to here.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+const CUTS: u32 = 10;
+
+/// Long enough for a worker to be at work again.
+const BETWEEN_CUTS: Duration = Duration::from_millis(40);
+
 /// A cut and a KILL take a moment to arrive: a call made before that proves nothing.
 const ARRIVAL: Duration = Duration::from_millis(20);
 
@@ -23,12 +28,15 @@ const OTHERS: &str = "SELECT id FROM information_schema.processlist WHERE db = D
 /// The kinds of disturbance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Disturbance {
-    /// Every connection is cut.
-    Cut,
+    /// Every connection is cut, and so are those that take their place, some times over: some calls are sure to be under
+    /// way.
+    Cuts,
     /// The network is silent for less than the operation time-out.
     ShortSilence,
-    /// The network is silent for longer; what was sent arrives afterwards, or never.
+    /// The network is silent for longer; what was sent arrives afterwards, when its caller has given up.
     LongSilence,
+    /// The network is silent for longer, and every connection is cut then; what was sent never arrives.
+    CutSilence,
     /// The server ends one connection or all of them.
     KillConnection,
     /// The server closes every connection because it was idle.
@@ -37,10 +45,11 @@ pub(super) enum Disturbance {
     KillServer,
 }
 
-const ALL: [Disturbance; 6] = [
-    Disturbance::Cut,
+const ALL: [Disturbance; 7] = [
+    Disturbance::Cuts,
     Disturbance::ShortSilence,
     Disturbance::LongSilence,
+    Disturbance::CutSilence,
     Disturbance::KillConnection,
     Disturbance::IdleTimeout,
     Disturbance::KillServer,
@@ -49,9 +58,10 @@ const ALL: [Disturbance; 6] = [
 impl fmt::Display for Disturbance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Cut => "all connections cut",
+            Self::Cuts => "connections cut",
             Self::ShortSilence => "short silence",
             Self::LongSilence => "long silence",
+            Self::CutSilence => "silence, then cut",
             Self::KillConnection => "KILL CONNECTION",
             Self::IdleTimeout => "idle time-out",
             Self::KillServer => "server killed",
@@ -69,7 +79,7 @@ pub(super) struct Disturber<'a> {
 
 impl Disturber<'_> {
     /// All disturbances, in the order of chance.
-    pub(super) fn round(&mut self) -> [Disturbance; 6] {
+    pub(super) fn round(&mut self) -> [Disturbance; 7] {
         let mut all = ALL;
         self.random.shuffle(&mut all);
         all
@@ -84,17 +94,23 @@ impl Disturber<'_> {
     /// were not, for as long as the kit waits.
     pub(super) fn cause(&mut self, it: Disturbance, workload: &Workload) -> Result<Option<Duration>, Failure> {
         match it {
-            Disturbance::Cut => self.proxy.cut(),
+            Disturbance::Cuts => {
+                for _ in 0..CUTS {
+                    self.proxy.cut();
+                    self.pause(BETWEEN_CUTS);
+                }
+            }
             Disturbance::ShortSilence => {
                 self.proxy.hold();
                 self.pause(OPERATION / 5);
                 self.proxy.release();
             }
-            Disturbance::LongSilence => {
+            Disturbance::LongSilence | Disturbance::CutSilence => {
                 self.proxy.hold();
                 self.pause(OPERATION.mul_f64(1.1));
-                if self.random.bool() {
+                if it == Disturbance::CutSilence {
                     self.proxy.cut();
+                    thread::sleep(ARRIVAL);
                 }
                 self.proxy.release();
             }

@@ -68,7 +68,7 @@ where
 {
     let open = Opener::new(open);
     match env::var("CHAOS_MINUTES") {
-        Ok(minutes) => long(driver, open, &minutes),
+        Ok(minutes) => long(driver, &open, &minutes),
         Err(_) => short(driver, open),
     }
 }
@@ -82,7 +82,8 @@ fn short(driver: &'static str, open: Opener) -> ExitCode {
         Trial::test(format!("{driver}::chaos_{name}"), move || {
             let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
             let made = made.get_or_insert_with(|| {
-                let made = make(driver, &open, Duration::ZERO, |_| {}).map_err(|failure| failure.to_string());
+                let made = seed(driver).and_then(|seed| make(driver, &open, seed, Duration::ZERO, |_| {}));
+                let made = made.map_err(|failure| failure.to_string());
                 made.inspect(|report| say(&report.to_string()))
             });
             let report = made.as_ref().map_err(|failure| Failure::new(failure.as_str()))?;
@@ -94,27 +95,11 @@ fn short(driver: &'static str, open: Opener) -> ExitCode {
 }
 
 /// A run of many minutes, and its report.
-fn long(driver: &'static str, open: Opener, minutes: &str) -> ExitCode {
-    let Some(length) = length_of(minutes) else {
-        say(&format!("CHAOS_MINUTES is {minutes:?}, which is no number of minutes between 0 and 1440"));
-        return ExitCode::from(2);
-    };
-    let bar = ProgressBar::new(length.as_secs());
-    // A template of ours, which is not wrong; the usual bar would do as well.
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {elapsed_precise} {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar.set_prefix(driver);
-    bar.enable_steady_tick(Duration::from_millis(500));
-    let made = make(driver, &open, length, |now| {
-        bar.set_position(bar.elapsed().as_secs().min(length.as_secs()));
-        bar.set_message(now.to_owned());
-    });
-    bar.finish_and_clear();
-    match made {
+fn long(driver: &'static str, open: &Opener, minutes: &str) -> ExitCode {
+    match make_long(driver, open, minutes) {
         Ok(report) => {
             // Whoever closed stdout wants no report.
-            let _ = write!(io::stdout(), "{report}");
+            let _ = writeln!(io::stdout(), "{report}");
             if report.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(failure) => {
@@ -122,6 +107,25 @@ fn long(driver: &'static str, open: Opener, minutes: &str) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn make_long(driver: &'static str, open: &Opener, minutes: &str) -> Result<Report, Failure> {
+    let length = length_of(minutes).ok_or_else(|| {
+        Failure::new(format!("CHAOS_MINUTES is {minutes:?}, which is no number of minutes between 0 and 1440"))
+    })?;
+    let seed = seed(driver)?;
+    let bar = ProgressBar::new(length.as_secs()).with_prefix(driver);
+    // A template of ours, which is not wrong; the usual bar would do as well.
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {elapsed_precise} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    let made = make(driver, open, seed, length, |now| {
+        bar.set_position(bar.elapsed().as_secs().min(length.as_secs()));
+        bar.set_message(now.to_owned());
+    });
+    bar.finish_and_clear();
+    made
 }
 
 fn length_of(minutes: &str) -> Option<Duration> {
@@ -135,19 +139,25 @@ fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{}", text.trim_end());
 }
 
-/// The seed of the run that is asked for.
-fn seed() -> Result<u64, Failure> {
-    match env::var("CHAOS_SEED") {
-        Ok(seed) => seed.parse().map_err(|_| Failure::new(format!("CHAOS_SEED is {seed:?}, which is no number"))),
-        Err(_) => Ok(fastrand::u32(..).into()),
-    }
+/// The seed of the run that is asked for, which is said before anything can go wrong.
+fn seed(driver: &str) -> Result<u64, Failure> {
+    let seed = match env::var("CHAOS_SEED") {
+        Ok(seed) => seed.parse().map_err(|_| Failure::new(format!("CHAOS_SEED is {seed:?}, which is no number")))?,
+        Err(_) => fastrand::u32(..).into(),
+    };
+    say(&format!("{driver}: CHAOS_SEED={seed}"));
+    Ok(seed)
 }
 
 /// Makes a run of whole rounds, each with all disturbances, until `length` has passed; `tell` hears what goes on.
-fn make(driver: &'static str, open: &Opener, length: Duration, tell: impl Fn(&str)) -> Result<Report, Failure> {
+fn make(
+    driver: &'static str,
+    open: &Opener,
+    seed: u64,
+    length: Duration,
+    tell: impl Fn(&str),
+) -> Result<Report, Failure> {
     let broken = |error: &(dyn StdError + 'static)| Failure::caused("the kit cannot start:", error);
-    let seed = seed()?;
-    say(&format!("{driver}: CHAOS_SEED={seed}"));
     tell("starting a server");
     let playground = Playground::find().map_err(|error| broken(&error))?.with_durable_data();
     let process = playground.start().map_err(|error| broken(&error))?;
