@@ -39,6 +39,7 @@
 //! is dropped afterwards. A store that needs no server uses [`Suite::in_process`].
 //!
 //! The drivers of this workspace have their pools checked as well, and that a dropped call leaves them clean: [`pool`].
+//! What holds for single faults must hold for all of them in any order: [`chaos`].
 
 pub mod authority;
 pub mod chaos;
