@@ -146,3 +146,102 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidb_connect_core::players::PlayerId;
+
+    use super::*;
+    use crate::chaos::workload::{Insert, PLENTY, SELLERS, Trades};
+
+    const BUYER: usize = SELLERS;
+
+    /// A run with one insert of `fate` that left two `rows`, and one trade that was acknowledged.
+    fn run(fate: Fate, rows: &[&str]) -> Report {
+        let bank = (0..BANK).map(|place| match place {
+            0..SELLERS => (0, PLENTY, "seller"),
+            _ => (PLENTY, 0, "buyer"),
+        });
+        let rows = bank.chain(rows.iter().map(|name| (0, 0, *name))).zip(1..);
+        let row = |((coins, goods, name), id)| Row { id: PlayerId(id), coins, goods, name: String::from(name) };
+        let mut rows: Vec<Row> = rows.map(row).collect();
+        let mut ledger = Ledger::default();
+        ledger.inserts.push(Insert { names: vec!["a".into(), "b".into()], fate });
+        ledger.buyers.insert(rows[BUYER].id, Trades { acknowledged: 1, unknown: 0 });
+        sell(&mut rows, 0);
+        let (server, length, disturbances) = ("a server".into(), Duration::ZERO, BTreeMap::new());
+        Report { driver: "a driver", server, seed: 1, length, disturbances, stuck: None, ledger, rows }
+    }
+
+    /// Applies a trade of the first buyer, that loses `lost` goods on the way.
+    fn sell(rows: &mut [Row], lost: i32) {
+        let price = 3;
+        rows[0].coins += price;
+        rows[0].goods -= 1;
+        rows[BUYER].coins -= price;
+        rows[BUYER].goods += 1 - lost;
+    }
+
+    fn broken(report: &Report) -> Vec<&'static str> {
+        INVARIANTS.iter().filter(|(_, invariant)| invariant(report).is_err()).map(|&(name, _)| name).collect()
+    }
+
+    #[test]
+    fn an_insert_leaves_what_its_outcome_says() {
+        const SET: &str = "set_has_what_was_acknowledged_and_nothing_twice";
+
+        let both: &[&str] = &["a", "b"];
+        for (fate, rows) in
+            [(Fate::Acknowledged, both), (Fate::Unknown, both), (Fate::Unknown, &[]), (Fate::Retryable, &[])]
+        {
+            assert!(broken(&run(fate, rows)).is_empty(), "{fate} with {rows:?}");
+        }
+        for (fate, rows) in [
+            (Fate::Acknowledged, &[][..]),
+            (Fate::Acknowledged, &["a", "b", "b"]),
+            (Fate::Acknowledged, &["a", "b", "c"]),
+            (Fate::Retryable, both),
+            (Fate::Final, both),
+            (Fate::Unknown, &["a"]),
+            (Fate::Unknown, &["a", "a", "b", "b"]),
+        ] {
+            assert_eq!(broken(&run(fate, rows)), [SET], "{fate} with {rows:?}");
+        }
+    }
+
+    #[test]
+    fn trades_are_no_more_and_no_fewer_than_their_outcomes_say() {
+        const TRADES: &str = "trades_are_applied_as_their_outcomes_say";
+
+        let mut report = run(Fate::Unknown, &[]);
+        sell(&mut report.rows, 0);
+        assert_eq!(broken(&report), [TRADES], "one too many");
+        let buyer = report.rows[BUYER].id;
+        report.ledger.buyers.insert(buyer, Trades { acknowledged: 1, unknown: 1 });
+        assert!(broken(&report).is_empty(), "it was the unknown one");
+        report.ledger.buyers.insert(buyer, Trades { acknowledged: 3, unknown: 0 });
+        assert_eq!(broken(&report), [TRADES], "one too few");
+    }
+
+    #[test]
+    fn sums_refusals_and_recovery_are_looked_at() {
+        let mut report = run(Fate::Unknown, &[]);
+        sell(&mut report.rows, 1);
+        assert_eq!(broken(&report), ["bank_sums_never_change"]);
+
+        let mut report = run(Fate::Unknown, &[]);
+        report.ledger.wrong_reads.push("sums".into());
+        assert_eq!(broken(&report), ["bank_sums_never_change"]);
+
+        let mut report = run(Fate::Unknown, &[]);
+        report.ledger.calls.insert(("list", Fate::Final, "Driver".into()), 1);
+        assert_eq!(broken(&report), ["no_call_is_refused_for_good"]);
+
+        let mut report = run(Fate::Unknown, &[]);
+        report.disturbances.insert(Disturbance::KillServer, (1, SERVES_AGAIN));
+        assert!(broken(&report).is_empty() && report.is_kept());
+        report.disturbances.insert(Disturbance::Cuts, (1, SERVES_AGAIN + Duration::from_millis(1)));
+        assert_eq!(broken(&report), ["pool_serves_again_in_time"]);
+        assert!(!report.is_kept() && report.to_string().contains("BROKEN  pool_serves_again_in_time"));
+    }
+}

@@ -28,7 +28,7 @@ const INSERTERS: usize = 2;
 const READERS: usize = 2;
 
 /// All trade with the same sellers, so that they meet each other's locks.
-const SELLERS: usize = 2;
+pub(super) const SELLERS: usize = 2;
 
 /// The buyers of one trader. It goes on to the next after an unknown outcome: each then tells of its own.
 const BUYERS: usize = 16;
@@ -37,7 +37,7 @@ const BUYERS: usize = 16;
 pub(super) const BANK: usize = SELLERS + TRADERS * BUYERS;
 
 /// More than any run trades, in coins and in goods.
-const PLENTY: i32 = 2_000_000_000;
+pub(super) const PLENTY: i32 = 2_000_000_000;
 
 /// For one of the goods. Not 1, or coins and goods could be mistaken for each other.
 const PRICE: i32 = 3;
