@@ -26,8 +26,9 @@ on-server:
     cargo run --quiet --package example-explicit-trade
     cargo run --quiet --package example-concurrent-trades
 
-# What stores promise while servers die and networks fail: `just chaos minutes=5 driver=all`, or one of `sqlx`, `mysql`
-# and `mysql_async`. Exits with 0 when all is kept, 1 when something is broken, 2 when a run could not be made.
+# It exits with 0 when all was kept, with 1 when something was broken, with 2 when a run could not be made.
+#
+# What stores promise while servers die: `just chaos minutes=5 driver=all` (or sqlx, mysql, mysql_async), for as long as you like.
 chaos *settings: server
     #!/bin/sh
     set -eu
