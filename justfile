@@ -32,6 +32,36 @@ on-server:
     cargo run --quiet --package example-explicit-trade
     cargo run --quiet --package example-concurrent-trades
 
+# It exits with 0 when all was kept, with 1 when something was broken, with 2 when a run could not be made.
+#
+# What stores promise while servers die: `just chaos minutes=5 driver=all` (or sqlx, mysql, mysql_async), for as long as you like.
+chaos *settings: server
+    #!/bin/sh
+    set -eu
+    drivers="sqlx mysql mysql_async"
+    minutes=5
+    for setting in "$@"; do
+        case $setting in
+            minutes=*) minutes=${setting#*=} ;;
+            driver=all) ;;
+            driver=sqlx | driver=mysql | driver=mysql_async) drivers=${setting#*=} ;;
+            *)
+                echo "just chaos knows minutes=… and driver=all|sqlx|mysql|mysql_async, not $setting" >&2
+                exit 2
+                ;;
+        esac
+    done
+    export CHAOS_MINUTES="$minutes"
+    worst=0
+    for driver in $drivers; do
+        package=tidb-connect-$(echo "$driver" | tr _ -)
+        cargo build --quiet --release --package "$package" --test chaos || exit 2
+        code=0
+        cargo test --quiet --release --package "$package" --test chaos || code=$?
+        [ "$code" -le "$worst" ] || worst=$code
+    done
+    exit "$worst"
+
 # A throw-away server for a command (`just playground -- mysql …`), or in the foreground.
 [no-exit-message]
 playground *command: server

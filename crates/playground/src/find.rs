@@ -47,6 +47,7 @@ pub struct Playground {
     kind: Kind,
     path: PathBuf,
     tls: Option<Tls>,
+    durable: bool,
 }
 
 /// The PEM files of a server that offers TLS.
@@ -119,7 +120,7 @@ impl Playground {
     }
 
     fn new(kind: Kind, path: PathBuf) -> Self {
-        Self { kind, path, tls: None }
+        Self { kind, path, tls: None, durable: false }
     }
 
     /// Starts servers that offer TLS, with this certificate (and what else of its chain is in the file) and its key,
@@ -133,8 +134,21 @@ impl Playground {
         self
     }
 
+    /// Starts servers that keep what they have acknowledged when they [are killed and started
+    /// again](crate::Server::kill_and_restart). It costs TiDB a second at its start and 260 MB of disk; without it TiDB keeps
+    /// its data in memory, and InnoDB could find half a page.
+    #[must_use]
+    pub fn with_durable_data(mut self) -> Self {
+        self.durable = true;
+        self
+    }
+
     pub(crate) fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
+    }
+
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable
     }
 
     /// The product that was found.

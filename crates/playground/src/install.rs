@@ -6,8 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::find::Tls;
-use crate::{Error, Kind};
+use crate::{Error, Kind, Playground};
 
 /// What one run of a server program needs.
 pub(crate) struct Run {
@@ -17,14 +16,15 @@ pub(crate) struct Run {
 }
 
 /// The run that creates the data, for the products that need one, after writing the files that `dir` must have.
-pub(crate) fn install(kind: Kind, program: &Path, dir: &Path, tls: Option<&Tls>) -> Result<Option<Run>, Error> {
+pub(crate) fn install(playground: &Playground, dir: &Path) -> Result<Option<Run>, Error> {
+    let tls = playground.tls();
     let failed = || Error::because(format!("cannot prepare {}", dir.display()));
     fs::create_dir(dir.join("tmp")).map_err(failed())?;
     if let Some(tls) = tls {
         link(&tls.certificate, &dir.join(CERTIFICATE))?;
         link(&tls.key, &dir.join(KEY))?;
     }
-    match kind {
+    match playground.kind() {
         Kind::TiDb => {
             let security = tls.map(|_| format!("\n[security]\nssl-cert = \"{CERTIFICATE}\"\nssl-key = \"{KEY}\"\n"));
             let config = format!("{TIDB_CONFIG}{}", security.unwrap_or_default());
@@ -32,17 +32,17 @@ pub(crate) fn install(kind: Kind, program: &Path, dir: &Path, tls: Option<&Tls>)
             Ok(None)
         }
         Kind::MariaDb => {
-            fs::create_dir(dir.join("data")).map_err(failed())?;
+            fs::create_dir(dir.join(DATA)).map_err(failed())?;
             let sql = dir.join("install.sql");
-            write_system_tables(program, &sql)?;
-            let mut args = mysql_args(kind, dir).map_err(failed())?;
+            write_system_tables(playground.path(), &sql)?;
+            let mut args = mysql_args(playground, dir).map_err(failed())?;
             args.push("--bootstrap".into());
             Ok(Some(Run { args, stdin: Some(sql) }))
         }
         Kind::MySql => {
             let sql = dir.join("install.sql");
             fs::write(&sql, CREATE_TEST).map_err(failed())?;
-            let mut args = mysql_args(kind, dir).map_err(failed())?;
+            let mut args = mysql_args(playground, dir).map_err(failed())?;
             args.extend(["--initialize-insecure".into(), option("--init-file", &sql)]);
             Ok(Some(Run { args, stdin: None }))
         }
@@ -57,12 +57,20 @@ fn link(file: &Path, name: &Path) -> Result<(), Error> {
 }
 
 /// The run that serves on `port` of 127.0.0.1.
-pub(crate) fn serve(kind: Kind, dir: &Path, port: u16, tls: Option<&Tls>) -> Result<Run, Error> {
+pub(crate) fn serve(playground: &Playground, dir: &Path, port: u16) -> Result<Run, Error> {
+    let kind = playground.kind();
     let args = match kind {
-        Kind::TiDb => vec!["-config".into(), "tidb.toml".into(), "-P".into(), port.to_string().into()],
+        Kind::TiDb => {
+            let mut args = vec!["-config".into(), "tidb.toml".into(), "-P".into(), port.to_string().into()];
+            if playground.is_durable() {
+                // Files keep what was acknowledged over SIGKILL, as measured on v8.5.3. A relative path would be none.
+                args.extend(["-path".into(), dir.join(DATA).into_os_string()]);
+            }
+            args
+        }
         Kind::MariaDb | Kind::MySql => {
             let mut args =
-                mysql_args(kind, dir).map_err(Error::because(format!("cannot look at {}", dir.display())))?;
+                mysql_args(playground, dir).map_err(Error::because(format!("cannot look at {}", dir.display())))?;
             args.extend([
                 "--bind-address=127.0.0.1".into(),
                 format!("--port={port}").into(),
@@ -70,7 +78,7 @@ pub(crate) fn serve(kind: Kind, dir: &Path, port: u16, tls: Option<&Tls>) -> Res
                 "--socket=".into(),
                 "--max-connections=500".into(),
             ]);
-            if tls.is_some() {
+            if playground.tls().is_some() {
                 args.extend([option("--ssl-cert", &dir.join(CERTIFICATE)), option("--ssl-key", &dir.join(KEY))]);
             } else if kind == Kind::MariaDb {
                 // MariaDB 11.4 and later would make themselves a certificate.
@@ -91,6 +99,7 @@ pub(crate) fn ready_mark(kind: Kind) -> &'static str {
     }
 }
 
+const DATA: &str = "data";
 const CERTIFICATE: &str = "certificate.pem";
 const KEY: &str = "key.pem";
 
@@ -112,11 +121,11 @@ report-status = false
 const CREATE_TEST: &str = "CREATE DATABASE test;\n";
 
 /// The options of MariaDB and MySQL for both runs. `loose` ones are unknown to some versions.
-fn mysql_args(kind: Kind, dir: &Path) -> io::Result<Vec<OsString>> {
+fn mysql_args(playground: &Playground, dir: &Path) -> io::Result<Vec<OsString>> {
     let tmp = dir.join("tmp");
     let mut args: Vec<OsString> = vec![
         "--no-defaults".into(),
-        option("--datadir", &dir.join("data")),
+        option("--datadir", &dir.join(DATA)),
         option("--tmpdir", &tmp),
         // Some packages compile in a directory that only they create, and the server refuses to start without it.
         option("--secure-file-priv", &tmp),
@@ -128,10 +137,13 @@ fn mysql_args(kind: Kind, dir: &Path) -> io::Result<Vec<OsString>> {
         "--table-open-cache=400".into(),
         // The data need not survive the machine, only the process: nothing waits for the disk.
         "--innodb-flush-log-at-trx-commit=2".into(),
-        "--innodb-doublewrite=0".into(),
         "--loose-innodb-flush-method=nosync".into(),
     ];
-    match kind {
+    if !playground.is_durable() {
+        // A kill can come between two halves of a page; nobody reads it afterwards.
+        args.push("--innodb-doublewrite=0".into());
+    }
+    match playground.kind() {
         Kind::MariaDb => args.extend([
             "--loose-debug-no-sync".into(), // for Aria, which holds the system tables
             "--loose-aria-pagecache-buffer-size=8M".into(),

@@ -1,6 +1,6 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ const LOG_LINES: usize = 20;
 /// A running server. Dropping it kills it and removes all its files.
 #[derive(Debug)]
 pub struct Server {
-    kind: Kind,
+    playground: Playground,
     version: String,
     port: u16,
     pid: u32,
@@ -39,35 +39,37 @@ impl Playground {
     /// given](Self::with_tls) that cannot be read or used. Nothing is left behind.
     pub fn start(&self) -> Result<Server, Error> {
         let deadline = Instant::now() + START_TIMEOUT;
-        let kind = self.kind();
         let mut sandbox = Sandbox::new().map_err(Error::because("cannot make a directory for the server"))?;
 
-        if let Some(run) = install::install(kind, self.path(), sandbox.path(), self.tls())? {
+        if let Some(run) = install::install(self, sandbox.path())? {
             let log = sandbox.path().join("install.log");
             self.spawn(&mut sandbox, &run, &log)?;
             self.wait_for_install(&mut sandbox, &log, deadline)?;
         }
 
-        let log = sandbox.path().join("server.log");
         let mut tries = 0;
         loop {
             tries += 1;
             let port = free_port().map_err(Error::because("cannot find a free port on 127.0.0.1"))?;
-            let run = install::serve(kind, sandbox.path(), port, self.tls())?;
-            let pid = self.spawn(&mut sandbox, &run, &log)?;
-            match self.wait_for_greeting(&mut sandbox, port, &log, deadline) {
-                // TiDB takes a certificate that it cannot use for none.
-                Ok(greeting) if self.tls().is_some() && !greeting.offers_tls() => {
-                    return Err(self.failed("cannot use the certificate or its key", &log));
-                }
-                Ok(greeting) => {
-                    let version = greeting::clean(&greeting.version).to_owned();
-                    return Ok(Server { kind, version, port, pid, sandbox });
-                }
-                Err(_) if tries < PORT_TRIES && read(&log).contains("ddress already in use") => {}
+            match self.serve(&mut sandbox, port, deadline) {
+                Ok((pid, version)) => return Ok(Server { playground: self.clone(), version, port, pid, sandbox }),
+                Err(_) if tries < PORT_TRIES && is_taken(&sandbox) => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Serves on `port` what is in the sandbox, instead of the server before: its process and its version.
+    fn serve(&self, sandbox: &mut Sandbox, port: u16, deadline: Instant) -> Result<(u32, String), Error> {
+        let log = log(sandbox);
+        let run = install::serve(self, sandbox.path(), port)?;
+        let pid = self.spawn(sandbox, &run, &log)?;
+        let greeting = self.wait_for_greeting(sandbox, port, &log, deadline)?;
+        // TiDB takes a certificate that it cannot use for none.
+        if self.tls().is_some() && !greeting.offers_tls() {
+            return Err(self.failed("cannot use the certificate or its key", &log));
+        }
+        Ok((pid, greeting::clean(&greeting.version).to_owned()))
     }
 
     fn spawn(&self, sandbox: &mut Sandbox, run: &Run, log: &Path) -> Result<u32, Error> {
@@ -142,7 +144,7 @@ impl Server {
 
     /// The product that runs.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.playground.kind()
     }
 
     /// The version the server greets with, less the old MySQL version that TiDB and MariaDB put before their own:
@@ -168,19 +170,52 @@ impl Server {
         ]
     }
 
+    /// Kills the server with SIGKILL, wherever it is in its work, and starts it again on the same port with the files that
+    /// it left. Returns when it answers.
+    ///
+    /// What it had acknowledged is there again if its data [is durable](Playground::with_durable_data).
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be killed, ends before it answers, or has not answered after 60 seconds, which may be because another
+    /// program has taken the port meanwhile. The server is then not running.
+    pub fn kill_and_restart(&mut self) -> Result<(), Error> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            match self.playground.serve(&mut self.sandbox, self.port, deadline) {
+                Ok((pid, _)) => {
+                    self.pid = pid;
+                    return Ok(());
+                }
+                // A client that has found nobody there may have been given the port for its own end, for a moment.
+                Err(_) if Instant::now() < deadline && is_taken(&self.sandbox) => thread::sleep(POLL_INTERVAL),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Kills the server and removes all its files. Dropping does the same, silently.
     ///
     /// # Errors
     ///
     /// If the server cannot be killed or its directory cannot be removed.
     pub fn stop(self) -> Result<(), Error> {
-        let message = format!("cannot clean up after {} in {}", self.kind, self.sandbox.path().display());
+        let message = format!("cannot clean up after {} in {}", self.kind(), self.sandbox.path().display());
         self.sandbox.close().map_err(Error::because(message))
     }
 }
 
 fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+fn log(sandbox: &Sandbox) -> PathBuf {
+    sandbox.path().join("server.log")
+}
+
+/// Whether the server ended because its port is another's.
+fn is_taken(sandbox: &Sandbox) -> bool {
+    read(&log(sandbox)).contains("ddress already in use")
 }
 
 /// What the log holds so far; a log that cannot be read is as good as empty.

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::io::{BufRead, BufReader, Lines, Read};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -150,6 +150,46 @@ fn two_servers_share_nothing() {
 
     one.stop().unwrap();
     connect(&two, "").unwrap();
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_kill() {
+    for playground in playgrounds() {
+        let mut server = playground.with_durable_data().start().unwrap();
+        connect(&server, "").unwrap().query_drop("CREATE TABLE numbers (n INT PRIMARY KEY)").unwrap();
+        let (port, mut pid) = (server.port(), i64::from(server.pid()));
+        for n in 0..3 {
+            let insert = format!("INSERT INTO numbers VALUES ({n})");
+            let mut conn = connect(&server, "").unwrap();
+            conn.query_drop(insert).unwrap();
+            server.kill_and_restart().unwrap();
+            assert!(conn.query_drop("DO 1").is_err(), "its connections end with it");
+            assert!(!is_alive(pid) && server.port() == port);
+            pid = i64::from(server.pid());
+            assert!(is_alive(pid));
+            let kept: Vec<i32> = connect(&server, "").unwrap().query("SELECT n FROM numbers ORDER BY n").unwrap();
+            assert_eq!(kept, (0..=n).collect::<Vec<_>>());
+        }
+        server.stop().unwrap();
+        assert!(!is_alive(pid));
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_for_a_moment_is_waited_for() {
+    let mut server = Playground::find().unwrap().with_durable_data().start().unwrap();
+    let port = server.port();
+    let pid = i64::from(server.pid());
+    let other = thread::spawn(move || {
+        eventually("the server is killed", || !is_alive(pid));
+        // It may have started again by now, which is as well.
+        let taken = TcpListener::bind(("127.0.0.1", port));
+        thread::sleep(Duration::from_secs(1));
+        drop(taken);
+    });
+    server.kill_and_restart().unwrap();
+    connect(&server, "").unwrap();
+    other.join().unwrap();
 }
 
 #[test]

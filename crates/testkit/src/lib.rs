@@ -43,8 +43,10 @@
 //! `PROPTEST_CASES=5000` tries so many sequences of calls instead, for up to 80 seconds.
 //!
 //! The drivers of this workspace have their pools checked as well, and that a dropped call leaves them clean: [`pool`].
+//! What holds for single faults must hold for all of them in any order: [`chaos`].
 
 pub mod authority;
+pub mod chaos;
 pub mod checks;
 mod failure;
 pub mod hostile;

@@ -33,9 +33,13 @@ pub struct Server {
 impl Server {
     /// Creates an empty database for a store of `driver` on the server that the environment names.
     pub(crate) fn create(driver: &str, open: Opener) -> Result<Self, Failure> {
+        Self::create_on(named(Settings::from_env())?, driver, open)
+    }
+
+    /// Creates an empty database for a store of `driver` on the server that `config` leads to.
+    pub(crate) fn create_on(config: ConnectionConfig, driver: &str, open: Opener) -> Result<Self, Failure> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
 
-        let config = named(Settings::from_env())?;
         let mut connection = connect(&config, None)?;
         let driver = driver.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         loop {
