@@ -19,7 +19,7 @@ use tidb_connect_core::{
     Committed, ConnectionConfig, ErrorKind, LastFailure, Outcome, RetryPolicy, TransactionError, TransactionMode,
     TransactionOptions,
 };
-use tidb_connect_wire::Proxy;
+use tidb_connect_wire::{Answer, Fault, Point, Proxy};
 use tokio::runtime;
 
 use crate::{Failure, Server, failure::equal};
@@ -266,7 +266,10 @@ async fn unknown_commit(bench: &Bench) -> Result<(), Failure> {
     let mut upstream = (config.host(), config.port()).to_socket_addrs().map_err(broken)?;
     let upstream = upstream.next().ok_or_else(|| Failure::new("the server's host name has no address"))?;
     let proxy = Proxy::start(upstream).map_err(broken)?;
-    proxy.withhold_answer_to("COMMIT");
+    // Twice, so that a COMMIT that is made again shows in the balance.
+    for _ in 0..2 {
+        proxy.arm(Point::statement("COMMIT"), Fault::AfterAnswer(0, Answer::Close));
+    }
     let through = config.clone().with_host("127.0.0.1").with_port(proxy.addr().port());
     let ended = (bench.runner)(through, TransactionOptions::new(), [Step::Run(ADD)].into()).await;
     match &ended {
