@@ -23,8 +23,8 @@ struct Bench {
 
 impl Bench {
     fn new(script: Script) -> Self {
-        let server = StandIn::start(script).unwrap();
-        let proxy = Proxy::start(server.addr()).unwrap();
+        let server = StandIn::start(script).expect("a stand-in");
+        let proxy = Proxy::start(server.addr()).expect("a proxy");
         Self { server, proxy }
     }
 

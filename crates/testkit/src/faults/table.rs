@@ -75,9 +75,6 @@ names! {
     ClearText "clear_text" "the answer asks for the password in clear text",
 }
 
-/// The drivers of this workspace.
-pub(crate) const DRIVERS: [&str; 3] = ["sqlx", "mysql", "mysql_async"];
-
 /// What must come of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
@@ -164,7 +161,7 @@ impl Difference {
 /// The table, as far as all drivers are alike.
 pub(crate) fn expected(phase: Phase, fault: Fault) -> Expected {
     use Applied::{No, Yes};
-    use ErrorKind::{Conflict, ConnectionLost, Database, Protocol, TimedOut, Unavailable};
+    use ErrorKind::{AccessDenied, Conflict, ConnectionLost, Database, Protocol, TimedOut, Unavailable};
     use Expected::{Aborts, Excused, Fails, Succeeds};
     use Outcome::{Final, Retryable, Unknown};
 
@@ -177,7 +174,7 @@ pub(crate) fn expected(phase: Phase, fault: Fault) -> Expected {
         }
         (Phase::Connect | Phase::Login, Fault::Conflict) => Excused("no statement that could conflict has been sent"),
         (Phase::Connect, Fault::LocalInfile) => Excused("a greeting cannot ask for a file"),
-        (Phase::Login, Fault::ClearText) => Fails(Protocol, Retryable, No),
+        (Phase::Login, Fault::ClearText) => Fails(AccessDenied, Final, No),
         (_, Fault::ClearText) => Excused("a password is asked for in answer to a login only"),
         (Phase::Rows, Fault::CutBefore | Fault::CutInRequest | Fault::AnswerDropped) => {
             Excused("the first rows have come already")
@@ -313,6 +310,8 @@ fn garbage(rng: &mut Rng) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DRIVERS: [&str; 3] = ["sqlx", "mysql", "mysql_async"];
 
     fn cells() -> impl Iterator<Item = (Phase, Fault, Expected)> {
         let pairs = Phase::ALL.iter().flat_map(|&phase| Fault::ALL.iter().map(move |&fault| (phase, fault)));
