@@ -18,7 +18,10 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
         DriverError::Driver(Driver::NoClientSslFlagFromServer) => Fault::Tls(TlsFault::NotOffered),
         DriverError::Driver(Driver::ConnectionClosed | Driver::PoolDisconnected) => Fault::Lost,
         DriverError::Driver(Driver::UnexpectedPacket { payload }) => early_error(payload).unwrap_or(Fault::Protocol),
-        DriverError::Driver(Driver::PacketOutOfOrder | Driver::CantParseServerVersion { .. }) => Fault::Protocol,
+        // No file is given out, so that a request for one answers no statement.
+        DriverError::Driver(
+            Driver::PacketOutOfOrder | Driver::CantParseServerVersion { .. } | Driver::LocalInfile(_),
+        ) => Fault::Protocol,
         DriverError::Driver(
             Driver::UnknownAuthPlugin { .. } | Driver::CleartextPluginDisabled | Driver::MysqlOldPasswordDisabled,
         ) => Fault::LoginMethod,

@@ -1,6 +1,8 @@
 //! The configuration as the driver's own options.
 
-use mysql::{OptsBuilder, PoolConstraints, PoolOpts, SslOpts, consts::CapabilityFlags};
+use std::io;
+
+use mysql::{LocalInfileHandler, OptsBuilder, PoolConstraints, PoolOpts, SslOpts, consts::CapabilityFlags};
 use tidb_connect_core::{ConnectionConfig, Result};
 
 /// TiDB's default `max_allowed_packet`, in bytes. Given, so that the driver does not ask for it after each login.
@@ -10,7 +12,8 @@ const MAX_ALLOWED_PACKET: usize = 64 << 20;
 ///
 /// Against the driver's defaults: verified TLS where the configuration wants it; time-outs; no hop to a Unix socket; no
 /// queries after login but one `SET`; a pool of the driver's own opens no connection before it is needed, and keeps
-/// prepared statements over the return of one; `UPDATE` counts the rows found, not those changed.
+/// prepared statements over the return of one; `UPDATE` counts the rows found, not those changed; a server that asks for a
+/// file of the client's gets none, and its answer is an error.
 ///
 /// The password is in them, and the driver's `Debug` shows it: do not print them.
 ///
@@ -41,6 +44,13 @@ pub fn options(config: &ConnectionConfig) -> Result<OptsBuilder> {
         .write_timeout(Some(config.operation_timeout()))
         .stmt_cache_size(ConnectionConfig::PREPARED_STATEMENTS)
         .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)
+        .local_infile_handler(Some(LocalInfileHandler::new(|_, _| Err(no_file()))))
         .init(vec![ConnectionConfig::SESSION_SQL])
         .pool_opts(pool_opts))
+}
+
+/// Without a handler, the driver sends an empty file and takes the answer to it for that of the statement: a `COMMIT` would
+/// succeed that the server has not made.
+fn no_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the server asked for a file, which it does not get")
 }

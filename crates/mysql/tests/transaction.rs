@@ -1,9 +1,11 @@
 //! The promises of `transaction`, checked on a server.
 
+mod script;
+
 use std::process::ExitCode;
 
-use tidb_connect_mysql::{DRIVER, Transaction, TransactionError, connect, mysql::prelude::Queryable};
-use tidb_connect_testkit::transaction::{self, Ended, Step};
+use tidb_connect_mysql::{DRIVER, TransactionError, connect};
+use tidb_connect_testkit::transaction::{self, Ended};
 use tokio::task::spawn_blocking;
 
 fn main() -> ExitCode {
@@ -13,7 +15,7 @@ fn main() -> ExitCode {
             Box::pin(async move {
                 let work = move || -> Ended {
                     let pool = connect(&config).map_err(TransactionError::Failed)?;
-                    pool.transaction_with(&options, |tx| play(&script, tx))
+                    pool.transaction_with(&options, |tx| script::play(&script, tx))
                 };
                 spawn_blocking(work).await.expect("no panic")
             })
@@ -23,22 +25,10 @@ fn main() -> ExitCode {
                 let work = move || -> Ended {
                     let pool = connect(&config).map_err(TransactionError::Failed)?;
                     let connection = pool.get().map_err(TransactionError::Failed)?;
-                    connection.transaction(&options, |tx| play(&script, tx)).1
+                    connection.transaction(&options, |tx| script::play(&script, tx)).1
                 };
                 spawn_blocking(work).await.expect("no panic")
             })
         },
     )
-}
-
-fn play(script: &[Step], tx: &mut Transaction<'_>) -> Result<(), String> {
-    for step in script {
-        match step {
-            Step::Run(sql) => tx.query_drop(*sql).map_err(|error| error.to_string())?,
-            Step::Ignore(sql) => drop(tx.query_drop(*sql)),
-            Step::Meanwhile(act) => act(),
-            Step::Fail(text) => return Err((*text).to_owned()),
-        }
-    }
-    Ok(())
 }

@@ -1,9 +1,11 @@
 //! The promises of `transaction`, checked on a server.
 
+mod script;
+
 use std::process::ExitCode;
 
-use tidb_connect_sqlx::{DRIVER, Transaction, TransactionError, connect, sqlx::Executor};
-use tidb_connect_testkit::transaction::{self, Step};
+use tidb_connect_sqlx::{DRIVER, TransactionError, connect};
+use tidb_connect_testkit::transaction;
 use tokio::task::JoinSet;
 
 fn main() -> ExitCode {
@@ -16,7 +18,7 @@ fn main() -> ExitCode {
                 let mut task = JoinSet::new();
                 task.spawn(async move {
                     let script = &script;
-                    pool.transaction_with(&options, |mut tx| async move { play(script, &mut tx).await }).await
+                    pool.transaction_with(&options, |mut tx| async move { script::play(script, &mut tx).await }).await
                 });
                 task.join_next().await.expect("one task").expect("no panic")
             })
@@ -26,23 +28,9 @@ fn main() -> ExitCode {
                 let pool = connect(&config).await.map_err(TransactionError::Failed)?;
                 let connection = pool.get().await.map_err(TransactionError::Failed)?;
                 let script = &script;
-                let work = |mut tx| async move { play(script, &mut tx).await };
+                let work = |mut tx| async move { script::play(script, &mut tx).await };
                 connection.transaction(&options, work).await.1
             })
         },
     )
-}
-
-async fn play(script: &[Step], tx: &mut Transaction) -> Result<(), String> {
-    for step in script {
-        match step {
-            Step::Run(sql) => {
-                tx.execute(*sql).await.map_err(|error| error.to_string())?;
-            }
-            Step::Ignore(sql) => drop(tx.execute(*sql).await),
-            Step::Meanwhile(act) => act(),
-            Step::Fail(text) => return Err((*text).to_owned()),
-        }
-    }
-    Ok(())
 }

@@ -42,13 +42,14 @@
 //! with a seed: `PROPTEST_RNG_SEED=<seed> cargo test agrees_with_the_model` makes the same calls again.
 //! `PROPTEST_CASES=5000` tries so many sequences of calls instead, for up to 80 seconds.
 //!
-//! The drivers of this workspace have their pools checked as well, and that a dropped call leaves them clean: [`pool`].
-//! What holds for single faults must hold for all of them in any order: [`chaos`].
+//! The drivers of this workspace have their pools checked as well, and that a dropped call leaves them clean: [`pool`];
+//! what they make of every fault, wherever it strikes: [`faults`]; and that the same holds for faults at random: [`chaos`].
 
 pub mod authority;
 pub mod chaos;
 pub mod checks;
 mod failure;
+pub mod faults;
 pub mod hostile;
 pub mod pool;
 pub mod refusals;

@@ -7,7 +7,6 @@ use std::{
     fmt::Debug,
     future::{Future, poll_fn},
     marker::PhantomData,
-    net::ToSocketAddrs,
     pin::pin,
     process::ExitCode,
     sync::Arc,
@@ -122,9 +121,8 @@ fn conduct<P: TestedPool>(driver: &str, check: Check<P>) -> Result<(), Failure> 
     // The checks open their stores themselves.
     let none = || async { Err::<Store, _>(Error::new(ErrorKind::Driver, "not opened this way")) };
     let server = Server::create(&format!("{driver}_pool"), Opener::new(move |_| none()))?;
-    let address = (server.config().host(), server.config().port()).to_socket_addrs().map_err(broken)?.next();
-    let address = address.ok_or_else(|| Failure::new("the server's name has no address"))?;
-    let bench = Arc::new(Bench { server, proxy: Proxy::start(address).map_err(broken)?, pool: PhantomData });
+    let proxy = server.proxy()?;
+    let bench = Arc::new(Bench { server, proxy, pool: PhantomData });
     let runtime = runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().map_err(broken)?;
     let task = runtime.spawn({
         let bench = Arc::clone(&bench);

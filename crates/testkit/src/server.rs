@@ -1,6 +1,7 @@
 //! A database on a real server for one check.
 
 use std::{
+    net::ToSocketAddrs,
     process,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -8,6 +9,7 @@ use std::{
 
 use mysql::{Conn, OptsBuilder, SslOpts, prelude::Queryable};
 use tidb_connect_core::{ConnectionConfig, Settings};
+use tidb_connect_wire::Proxy;
 
 use crate::{
     Failure,
@@ -65,6 +67,14 @@ impl Server {
     /// A connection of the kit's own, with the check's database.
     pub(crate) fn connect(&self) -> Result<Conn, Failure> {
         connect(&self.config, Some(self.config.database()))
+    }
+
+    /// A proxy in front of the server.
+    pub(crate) fn proxy(&self) -> Result<Proxy, Failure> {
+        let broken = |error| Failure::caused("the kit cannot start its proxy:", &error);
+        let mut upstream = (self.config.host(), self.config.port()).to_socket_addrs().map_err(broken)?;
+        let upstream = upstream.next().ok_or_else(|| Failure::new("the server's host name has no address"))?;
+        Proxy::start(upstream).map_err(broken)
     }
 
     /// Ends every connection that uses the check's database.

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    net::ToSocketAddrs,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     process::ExitCode,
     sync::{
@@ -19,7 +18,7 @@ use tidb_connect_core::{
     Committed, ConnectionConfig, ErrorKind, LastFailure, Outcome, RetryPolicy, TransactionError, TransactionMode,
     TransactionOptions,
 };
-use tidb_connect_wire::Proxy;
+use tidb_connect_wire::{Answer, Fault, Point};
 use tokio::runtime;
 
 use crate::{Failure, Server, failure::equal};
@@ -262,11 +261,11 @@ async fn rolls_back_when_dropped(bench: &Bench) -> Result<(), Failure> {
 async fn unknown_commit(bench: &Bench) -> Result<(), Failure> {
     bench.accounts()?;
     let config = bench.server.config();
-    let broken = |error| Failure::caused("the kit cannot start its proxy:", &error);
-    let mut upstream = (config.host(), config.port()).to_socket_addrs().map_err(broken)?;
-    let upstream = upstream.next().ok_or_else(|| Failure::new("the server's host name has no address"))?;
-    let proxy = Proxy::start(upstream).map_err(broken)?;
-    proxy.withhold_answer_to("COMMIT");
+    let proxy = bench.server.proxy()?;
+    // Twice, so that a COMMIT that is made again shows in the balance.
+    for _ in 0..2 {
+        proxy.arm(Point::statement("COMMIT"), Fault::AfterAnswer(0, Answer::Close));
+    }
     let through = config.clone().with_host("127.0.0.1").with_port(proxy.addr().port());
     let ended = (bench.runner)(through, TransactionOptions::new(), [Step::Run(ADD)].into()).await;
     match &ended {

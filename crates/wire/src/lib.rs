@@ -8,8 +8,9 @@
 //! comes before it. Commands sent without waiting for the server in between share one round trip, and a `COM_QUIT` is one
 //! more when the server spoke last, although nobody waits for its answer.
 //!
-//! Faults are caused from outside: [`Proxy::hold`] makes the network go silent until [`Proxy::release`], [`Proxy::cut`]
-//! closes what is open, and [`Proxy::withhold_answer_to`] lets a statement be done and its client not be told.
+//! It causes [`Fault`]s: [`Proxy::arm`] lets one strike at a [`Point`] of the protocol, such as the answer to a `COMMIT`.
+//! From outside, whatever is under way, [`Proxy::hold`] makes the network go silent until [`Proxy::release`], and
+//! [`Proxy::cut`] closes what is open.
 //!
 //! ```no_run
 //! use tidb_connect_wire::Proxy;
@@ -39,18 +40,22 @@
 
 mod background;
 mod command;
+mod fault;
 mod greeting;
 mod packet;
 mod protocol;
 mod proxy;
 pub mod refusals;
+mod relay;
 mod report;
 mod script;
+mod session;
 mod stand_in;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use command::{Command, CommandKind, MAX_TEXT_LEN};
+pub use fault::{Fault, Point};
 pub use greeting::{Greeting, Hello, tls_request};
 pub use proxy::Proxy;
 pub use refusals::Refusal;

@@ -1,3 +1,4 @@
+use crate::fault::Request;
 use crate::packet::{Packet, PacketReader};
 use crate::{Command, ConnectionReport};
 
@@ -13,6 +14,10 @@ pub(crate) struct Conversation {
     report: ConnectionReport,
     phase: Phase,
     client: PacketReader,
+    /// What the client can do: its capability flags.
+    capabilities: u32,
+    /// The number of the client's last packet.
+    sequence: u8,
     server_spoke_last: bool,
     /// The client's last packet had the highest sequence number: its next goes on with 0, and is no command.
     sequence_wraps: bool,
@@ -34,6 +39,8 @@ impl Conversation {
             report: ConnectionReport { open: true, ..ConnectionReport::default() },
             phase: Phase::Greeting,
             client: PacketReader::new(Command::HEAD_LEN),
+            capabilities: 0,
+            sequence: 0,
             server_spoke_last: true,
             sequence_wraps: false,
         }
@@ -55,42 +62,72 @@ impl Conversation {
         self.sequence_wraps = false;
     }
 
+    /// What the client can do: its capability flags, known from its login on.
+    pub(crate) fn capabilities(&self) -> u32 {
+        self.capabilities
+    }
+
+    /// The number of the packet that answers the client's last.
+    pub(crate) fn next_sequence(&self) -> u8 {
+        // The greeting is the first of all.
+        if matches!(self.phase, Phase::Greeting) { 0 } else { self.sequence.wrapping_add(1) }
+    }
+
+    /// Whether what the client sends cannot be read.
+    pub(crate) fn is_opaque(&self) -> bool {
+        matches!(self.phase, Phase::Opaque)
+    }
+
     /// Takes note of bytes from the client.
     pub(crate) fn client_sent(&mut self, mut bytes: &[u8]) {
-        self.report.bytes_up += bytes.len() as u64;
+        while !bytes.is_empty() {
+            self.next_request(&mut bytes);
+        }
+    }
+
+    /// Takes note of bytes from the client, off the front of `bytes` and up to the end of a packet; `None` when there is no
+    /// such end.
+    pub(crate) fn next_request(&mut self, bytes: &mut &[u8]) -> Option<Request> {
+        let before = bytes.len();
+        let packet = if self.is_opaque() {
+            *bytes = &[];
+            None
+        } else {
+            self.client.read(bytes)
+        };
+        self.report.bytes_up += (before - bytes.len()) as u64;
         if self.server_spoke_last {
             self.report.round_trips += 1;
             self.server_spoke_last = false;
         }
-        while !matches!(self.phase, Phase::Opaque) {
-            match self.client.read(&mut bytes) {
-                Some(packet) => self.client_packet(&packet),
-                None => break,
-            }
-        }
+        packet.map(|packet| self.client_packet(&packet))
     }
 
-    fn client_packet(&mut self, packet: &Packet) {
+    fn client_packet(&mut self, packet: &Packet) -> Request {
+        self.sequence = packet.sequence;
         match self.phase {
             Phase::Greeting => {
                 self.report.tls = packet.sequence == 1 && packet.len == SSL_REQUEST_LEN;
-                self.phase = if self.report.tls || compresses(packet) { Phase::Opaque } else { Phase::Command };
+                self.capabilities = packet.head.first_chunk().map_or(0, |flags| u32::from_le_bytes(*flags));
+                let opaque = self.report.tls || self.capabilities & CLIENT_COMPRESS != 0;
+                self.phase = if opaque { Phase::Opaque } else { Phase::Command };
+                if opaque { Request::Other } else { Request::Login }
             }
             Phase::Command => {
                 // The file of a LOAD DATA LOCAL can be long enough for its numbers to come round to 0.
-                if packet.sequence == 0 && !self.sequence_wraps {
-                    self.report.commands.extend(Command::parse(packet));
-                }
+                let begins = packet.sequence == 0 && !self.sequence_wraps;
                 self.sequence_wraps = packet.sequence == u8::MAX;
+                match begins.then(|| Command::parse(packet)).flatten() {
+                    Some(command) => {
+                        self.report.commands.push(command.clone());
+                        Request::Command(command)
+                    }
+                    None => Request::Other,
+                }
             }
-            Phase::Opaque => {}
+            Phase::Opaque => Request::Other,
         }
     }
-}
-
-/// Whether a handshake response announces compression.
-fn compresses(packet: &Packet) -> bool {
-    packet.head.first_chunk().is_some_and(|flags| u32::from_le_bytes(*flags) & CLIENT_COMPRESS != 0)
 }
 
 #[cfg(test)]

@@ -1,28 +1,24 @@
-use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::Report;
 use crate::background::{Background, accept};
-use crate::lock;
+use crate::fault::{Faults, Request};
 use crate::protocol::Conversation;
+use crate::relay::Relay;
+use crate::{Fault, Point, Report, lock};
 
 /// How long [`Proxy::stop`] waits for servers to close connections that their clients have closed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an open client must be silent before [`Proxy::stop`] takes it that all it sent has arrived.
 const STOP_SILENCE: Duration = Duration::from_millis(10);
-
-const BUFFER_LEN: usize = 1 << 14;
 
 type Conversations = Arc<Mutex<Vec<Arc<Mutex<Conversation>>>>>;
 
@@ -36,19 +32,18 @@ type Conversations = Arc<Mutex<Vec<Arc<Mutex<Conversation>>>>>;
 pub struct Proxy {
     conversations: Conversations,
     control: watch::Sender<Control>,
+    faults: Arc<Faults>,
     background: Background,
 }
 
 /// What the owner of a proxy wants of it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Control {
+pub(crate) struct Control {
     stop: bool,
     /// Nothing is passed on.
-    hold: bool,
+    pub(crate) hold: bool,
     /// How often all connections have been cut.
     cuts: u64,
-    /// The statement whose answer is not passed on.
-    withheld: Option<&'static str>,
 }
 
 impl Proxy {
@@ -62,11 +57,12 @@ impl Proxy {
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
         let conversations = Conversations::default();
         let (control, controlled) = watch::channel(Control::default());
+        let faults = Arc::<Faults>::default();
         let background = Background::start({
-            let conversations = Arc::clone(&conversations);
-            move |listener| serve(listener, upstream, conversations, controlled)
+            let (conversations, faults) = (Arc::clone(&conversations), Arc::clone(&faults));
+            move |listener| serve(listener, upstream, conversations, controlled, faults)
         })?;
-        Ok(Self { conversations, control, background })
+        Ok(Self { conversations, control, faults, background })
     }
 
     /// The address to connect clients to.
@@ -109,10 +105,18 @@ impl Proxy {
         self.control.send_modify(|control| control.cuts += 1);
     }
 
-    /// Closes every connection on which the server answers `statement`, and passes nothing of the answer on: what is sent
-    /// as text, such as `COMMIT`, has then been done, and its client is not told.
-    pub fn withhold_answer_to(&self, statement: &'static str) {
-        self.control.send_modify(|control| control.withheld = Some(statement));
+    /// Lets `fault` strike at the next request that is at `point`, once. Of several for the same point, the one that was
+    /// armed first strikes first.
+    ///
+    /// While any is armed, a request is passed on when it is complete, and not byte by byte as it comes.
+    pub fn arm(&self, point: Point, fault: Fault) {
+        self.faults.arm(point, fault);
+    }
+
+    /// Takes back the faults that have not struck, and returns how many have since the last call. Connections that a
+    /// fault has changed stay as they are.
+    pub fn disarm(&self) -> usize {
+        self.faults.disarm()
     }
 
     /// Stops the proxy and returns its last report, which has all that the clients sent before this call.
@@ -141,6 +145,7 @@ async fn serve(
     upstream: SocketAddr,
     conversations: Conversations,
     control: watch::Receiver<Control>,
+    faults: Arc<Faults>,
 ) {
     let mut connections = JoinSet::new();
     loop {
@@ -148,12 +153,12 @@ async fn serve(
             client = accept(&listener) => {
                 let conversation = Arc::new(Mutex::new(Conversation::new()));
                 lock(&conversations).push(Arc::clone(&conversation));
-                let control = control.clone();
+                let (control, faults) = (control.clone(), Arc::clone(&faults));
                 connections.spawn(async move {
                     let cuts = control.borrow().cuts;
                     tokio::select! {
                         // A connection that cannot be set up is closed, which is all there is to tell its client.
-                        _ = connect(client, upstream, &conversation, &control) => {}
+                        _ = connect(client, upstream, &conversation, &control, &faults) => {}
                         () = once(&control, |control| control.cuts != cuts) => {}
                     }
                     lock(&conversation).closed();
@@ -170,87 +175,40 @@ async fn serve(
 }
 
 async fn connect(
-    mut client: TcpStream,
+    client: TcpStream,
     upstream: SocketAddr,
     conversation: &Mutex<Conversation>,
     control: &watch::Receiver<Control>,
+    faults: &Faults,
 ) -> io::Result<()> {
-    let mut server = tokio::select! {
+    client.set_nodelay(true)?;
+    let fault = faults.strike(&Request::Connect);
+    if let Some(Fault::AfterRequest(_, answer)) = fault {
+        // The server does not see the client.
+        return Relay::new(client, None, conversation, control, faults).answer(&answer).await;
+    }
+    let server = tokio::select! {
         biased;
         server = TcpStream::connect(upstream) => server?,
         () = silence_after_stop(control) => return Ok(()),
     };
-    client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-
-    let (from_client, to_client) = client.split();
-    let (from_server, to_server) = server.split();
-    let note_up = |bytes: &[u8]| {
-        match bytes {
-            [] => lock(conversation).closed(),
-            bytes => lock(conversation).client_sent(bytes),
-        }
-        true
-    };
-    let note_down = |bytes: &[u8]| {
-        let mut conversation = lock(conversation);
-        if !bytes.is_empty() {
-            conversation.server_sent(bytes);
-        }
-        let asked = conversation.report().commands.last().and_then(|command| command.text.as_deref());
-        asked.is_none() || asked != control.borrow().withheld
-    };
-    let up = pump(from_client, to_server, control, note_up, || silence_after_stop(control));
-    let down = pump(from_server, to_client, control, note_down, pending);
-    // Either both directions come to their ends, or the connection is cut.
-    let _ = tokio::try_join!(up, down);
-    Ok(())
-}
-
-/// The connection ends here: the proxy is to stop and the direction has been silent since, or an answer is withheld.
-struct Stopped;
-
-/// Passes bytes on in one direction until its end, and passes that on too. Asks `note` first, of the end as of no bytes.
-///
-/// Broken connections are ends like any other: the opposite direction finds out by itself, after it has passed on what
-/// is left in it.
-async fn pump<F: Future<Output = ()>>(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
-    control: &watch::Receiver<Control>,
-    note: impl Fn(&[u8]) -> bool,
-    silence: impl Fn() -> F,
-) -> Result<(), Stopped> {
-    let mut buffer = vec![0; BUFFER_LEN];
-    loop {
-        let read = tokio::select! {
-            biased;
-            read = from.read(&mut buffer) => read,
-            () = silence() => return Err(Stopped),
-        };
-        let bytes = &buffer[..read.unwrap_or(0)];
-        if !note(bytes) {
-            return Err(Stopped);
-        }
-        once(control, |control| !control.hold).await;
-        if bytes.is_empty() || to.write_all(bytes).await.is_err() {
-            break;
-        }
+    let mut relay = Relay::new(client, Some(server), conversation, control, faults);
+    match fault {
+        Some(fault) if !relay.meet(&fault, &[]).await? => Ok(()),
+        _ => relay.run().await,
     }
-    // It fails where the peer is gone, who then needs no telling.
-    let _ = to.shutdown().await;
-    Ok(())
 }
 
 /// Races with something from the network: ends when that has not come in a while after the stop.
-async fn silence_after_stop(control: &watch::Receiver<Control>) {
+pub(crate) async fn silence_after_stop(control: &watch::Receiver<Control>) {
     once(control, |control| control.stop).await;
     // A sleep ends after a poll for input that came after its start: it misses nothing sent before the stop.
     sleep(STOP_SILENCE).await;
 }
 
 /// Waits until the owner wants what `wanted` says.
-async fn once(control: &watch::Receiver<Control>, mut wanted: impl FnMut(&Control) -> bool) {
+pub(crate) async fn once(control: &watch::Receiver<Control>, mut wanted: impl FnMut(&Control) -> bool) {
     if wanted(&control.borrow()) {
         return;
     }

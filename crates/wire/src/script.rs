@@ -35,6 +35,8 @@ pub enum Answer {
     AuthSwitch(Cow<'static, str>),
     /// These bytes as they are.
     Bytes(Cow<'static, [u8]>, Then),
+    /// The header of a packet of this many bytes, at most 16 MiB - 1, and nothing of it: the connection stays open.
+    Header(u32),
     /// Nothing, and nothing after it: the connection stays open.
     Silence,
     /// The connection is closed.
