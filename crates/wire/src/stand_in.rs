@@ -151,6 +151,10 @@ async fn attend(client: TcpStream, number: u32, script: &Script, visit: &Mutex<V
         lock(visit).tls = true;
         login = session.receive().await?;
     }
+    if login.sequence == 0 {
+        // A command: a client says goodbye that does not like the greeting.
+        return session.end(Next::Packet).await;
+    }
     lock(visit).login = true;
     session.capabilities = login.head.first_chunk().map_or(0, |flags| u32::from_le_bytes(*flags));
     let next = session.say(&script.login, None).await?;
