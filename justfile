@@ -24,10 +24,10 @@ test: server
     cargo build --workspace --all-targets
     cargo run --quiet --package tidb-connect-cli -- playground -- {{ just_executable() }} on-server
 
-# What `test` runs with a server.
+# What `test` runs with a server: more tests at once than there are cores, because most of them wait for something.
 [private]
 on-server:
-    cargo test --workspace --no-fail-fast
+    RUST_TEST_THREADS=4 cargo test --workspace --no-fail-fast
     cargo run --quiet --package example-own-table
     cargo run --quiet --package example-explicit-trade
     cargo run --quiet --package example-concurrent-trades

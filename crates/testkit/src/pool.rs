@@ -106,7 +106,8 @@ impl<P: TestedPool> PoolSuite<P> {
     #[must_use = "return it from `main`, or failures go unseen"]
     pub fn run(self) -> ExitCode {
         let mut arguments = Arguments::from_args();
-        arguments.test_threads.get_or_insert(thread::available_parallelism().map_or(1, usize::from).min(4));
+        // Most of them wait for something.
+        arguments.test_threads.get_or_insert(4);
         let trials = checks::<P>().into_iter().map(|(check, run)| {
             let driver = self.name;
             Trial::test(format!("{driver}::{check}"), move || conduct(driver, run).map_err(Failed::from))

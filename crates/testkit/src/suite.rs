@@ -1,6 +1,6 @@
 //! The checks as a test program.
 
-use std::{fmt, future::Future, process::ExitCode, sync::Arc, thread, time::Duration};
+use std::{fmt, future::Future, process::ExitCode, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use libtest_mimic::{Arguments, Completion, Trial};
@@ -21,7 +21,7 @@ pub type Store = Arc<dyn PlayerStore>;
 /// A check that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Most checks at once: each is a few connections, and the server often shares the machine.
+/// Checks at once: many of them wait, and each is a few connections to a server that often shares the machine.
 const MAX_THREADS: usize = 4;
 
 /// How a store is opened.
@@ -114,8 +114,7 @@ impl Suite {
     #[must_use = "return it from `main`, or failures go unseen"]
     pub fn run(self) -> ExitCode {
         let mut arguments = Arguments::from_args();
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        arguments.test_threads.get_or_insert(cores.min(MAX_THREADS));
+        arguments.test_threads.get_or_insert(MAX_THREADS);
         libtest_mimic::run(&arguments, self.trials()).exit_code()
     }
 

@@ -90,7 +90,7 @@ impl<P> Copy for Tested<P> {}
 pub fn run<P: Clone + Send + Sync + 'static>(driver: &'static str, tested: Tested<P>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Most of the time is spent waiting for limits.
-    arguments.test_threads.get_or_insert(4);
+    arguments.test_threads.get_or_insert(8);
     let seed = match env::var(SEED).map(|seed| seed.parse::<u64>()) {
         Ok(Ok(seed)) => seed,
         Ok(Err(_)) => {
