@@ -1,6 +1,9 @@
 # Arguments reach the commands as they were typed, spaces and quotes included.
 set positional-arguments
 
+# Programs that run cargo are not run by it: what `cargo run` puts into the environment would make it build ring again.
+built := env("CARGO_TARGET_DIR", "target") / "debug"
+
 # The recipes, with what they do.
 [private]
 default:
@@ -22,15 +25,15 @@ test: server
     cargo clippy --workspace --all-targets -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps
     cargo build --workspace --all-targets
-    cargo run --quiet --package tidb-connect-cli -- playground -- {{ just_executable() }} on-server
+    {{ built }}/tidb-connect playground -- {{ just_executable() }} on-server
 
 # What `test` runs with a server: more tests at once than there are cores, because most of them wait for something.
 [private]
 on-server:
     RUST_TEST_THREADS=4 cargo test --workspace --no-fail-fast
-    cargo run --quiet --package example-own-table
-    cargo run --quiet --package example-explicit-trade
-    cargo run --quiet --package example-concurrent-trades
+    {{ built }}/example-own-table
+    {{ built }}/example-explicit-trade
+    {{ built }}/example-concurrent-trades
 
 # It exits with 0 when all was kept, with 1 when something was broken, with 2 when a run could not be made.
 #
@@ -65,7 +68,8 @@ chaos *settings: server
 # A throw-away server for a command (`just playground -- mysql …`), or in the foreground.
 [no-exit-message]
 playground *command: server
-    @cargo run --quiet --package tidb-connect-cli -- playground "$@"
+    @cargo build --quiet --package tidb-connect-cli
+    @{{ built }}/tidb-connect playground "$@"
 
 # Installs MariaDB's server where no server can be found or started, after saying so.
 [private]
