@@ -100,7 +100,7 @@ impl pool::Connector for Connector {
     }
 
     async fn probe(&self, mut connection: Conn, _: Place) -> Option<Conn> {
-        let answer = timeout(self.config.pool().probe_timeout(), connection.ping()).await;
+        let answer = timeout(self.config.pool().probe_timeout(), without_panic(connection.ping())).await;
         matches!(answer, Ok(Ok(()))).then_some(connection)
     }
 

@@ -11,7 +11,6 @@ use std::{
 };
 
 use futures_util::{
-    FutureExt,
     future::BoxFuture,
     stream::{self, BoxStream, Stream, StreamExt},
 };
@@ -28,7 +27,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::{
     Connector, Transaction,
-    error::{failed, fault, panicked},
+    error::{failed, fault, panicked, without_panic},
 };
 
 /// A connection on loan from the [`Pool`](crate::Pool): `&mut Connection` is an sqlx [`Executor`].
@@ -84,8 +83,7 @@ pub(crate) struct Running<'a> {
 impl Running<'_> {
     /// Waits for the answer, within the limit.
     pub(crate) async fn within<T>(self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let answer = AssertUnwindSafe(answer).catch_unwind().map(|answer| answer.unwrap_or_else(|_| Err(panicked())));
-        let result = timeout(self.limit, answer).await.unwrap_or_else(|_| Err(timed_out()));
+        let result = timeout(self.limit, without_panic(answer)).await.unwrap_or_else(|_| Err(timed_out()));
         self.settle(result.as_ref().err());
         result
     }

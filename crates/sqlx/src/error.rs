@@ -1,5 +1,8 @@
 //! The driver's errors in the words that all drivers share.
 
+use std::{future::Future, panic::AssertUnwindSafe};
+
+use futures_util::FutureExt;
 use sqlx::{Error as DriverError, mysql::MySqlDatabaseError};
 use tidb_connect_core::{Error, Fault, Phase, ServerError, TlsFault};
 
@@ -35,7 +38,12 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
     }
 }
 
-/// In place of a panic of the driver, which there is on some packets that are cut short.
+/// Makes a call of the driver, which panics on some packets that are cut short: an error instead.
+pub(crate) async fn without_panic<T>(call: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_| Err(panicked()))
+}
+
+/// In place of a panic of the driver.
 pub(crate) fn panicked() -> DriverError {
     DriverError::Protocol("the driver panicked on the server's answer".to_owned())
 }

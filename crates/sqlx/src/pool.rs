@@ -1,8 +1,7 @@
 //! The pool: the rules of [`tidb_connect_core::pool`] on tokio's clock.
 
-use std::{fmt, panic::AssertUnwindSafe};
+use std::fmt;
 
-use futures_util::FutureExt;
 use sqlx::{Connection as _, MySqlConnection, mysql::MySqlConnectOptions};
 use tidb_connect_core::{
     ConnectionConfig, Result,
@@ -12,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::{
     Connection, DRIVER,
-    error::{fault, panicked},
+    error::{fault, without_panic},
     options,
 };
 
@@ -89,16 +88,15 @@ impl pool::Connector for Connector {
     }
 
     async fn connect(&self, _: Place) -> Result<MySqlConnection> {
-        let failed = |error| Err(self.config.connect_error(DRIVER, fault(&error), error));
-        let connect = AssertUnwindSafe(MySqlConnection::connect_with(&self.options)).catch_unwind();
+        let connect = without_panic(MySqlConnection::connect_with(&self.options));
         match timeout(self.config.connect_timeout(), connect).await {
-            Ok(connected) => connected.unwrap_or_else(|_| Err(panicked())).or_else(failed),
+            Ok(connected) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
             Err(_) => Err(self.config.connect_timed_out(DRIVER)),
         }
     }
 
     async fn probe(&self, mut connection: MySqlConnection, _: Place) -> Option<MySqlConnection> {
-        let answer = timeout(self.config.pool().probe_timeout(), connection.ping()).await;
+        let answer = timeout(self.config.pool().probe_timeout(), without_panic(connection.ping())).await;
         matches!(answer, Ok(Ok(()))).then_some(connection)
     }
 

@@ -26,7 +26,7 @@ use tidb_connect_core::{
     players::{NewPlayer, Player, PlayerId, Trade, sql},
     pool::PoolStatus,
 };
-use tidb_connect_wire::{CommandKind, Proxy};
+use tidb_connect_wire::{Answer, CommandKind, Proxy, Script, Then};
 use tokio::{
     runtime,
     task::{self, JoinHandle},
@@ -36,6 +36,7 @@ use tokio::{
 use crate::{
     Failure, Server, Store,
     failure::{equal, holds, refused},
+    stand_in,
     suite::Opener,
 };
 
@@ -230,6 +231,7 @@ checks! {
     no_connection_above_the_recycle_age_is_handed_out,
     connections_killed_by_the_server_are_replaced_unseen,
     connections_cut_by_the_network_are_replaced_unseen,
+    connections_that_answer_a_probe_with_nonsense_are_no_panic,
     a_server_that_is_not_there_is_reported_at_once,
     a_wrong_password_is_reported_at_once,
     an_exhausted_pool_says_so_at_the_limit,
@@ -339,6 +341,24 @@ async fn connections_cut_by_the_network_are_replaced_unseen<P: TestedPool>(bench
     let connections = lend_all(&pool, 3).await?;
     holds("one of them is handed out", connections.iter().all(|(_, id)| !cut.contains(id)))?;
     status_is(&pool, 3, 0, 0)
+}
+
+/// Packets cut short, at which drivers panic. Whoever takes one for an answer hands the connection out.
+async fn connections_that_answer_a_probe_with_nonsense_are_no_panic<P: TestedPool>(
+    bench: &Bench<P>,
+) -> Result<(), Failure> {
+    for nonsense in [&b"\0\0\0\x01"[..], b"\x01\0\0\x01\0", b"\x02\0\0\x01\0\xfe", b"\x01\0\0\x01\xff"] {
+        let answer = Answer::Bytes(nonsense.into(), Then::Close);
+        let (server, config) = stand_in::start(Script::new().on_command(CommandKind::Ping, answer))?;
+        let policy = bench.config(1).pool().clone().with_probe_after(Duration::ZERO);
+        let pool = P::new(&config.with_pool(policy))?;
+        drop(prompt("the first connection", pool.get()).await??);
+        drop(prompt("a connection after the probe", pool.get()).await??);
+        let probes =
+            server.visits().iter().flat_map(|visit| &visit.commands).filter(|it| it.kind == CommandKind::Ping).count();
+        equal("the probes made", probes, 1)?;
+    }
+    Ok(())
 }
 
 async fn a_server_that_is_not_there_is_reported_at_once<P: TestedPool>(bench: &Bench<P>) -> Result<(), Failure> {
