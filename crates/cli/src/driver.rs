@@ -42,6 +42,7 @@ impl Driver {
             Self::Memory => Box::new(MemoryStore::new()),
         })
     }
+
     /// Opens one connection for statements as text.
     pub(crate) async fn log_in(self, config: &ConnectionConfig) -> Result<Session> {
         let config = config.clone().with_pool(config.pool().clone().with_max_connections(1));

@@ -48,11 +48,7 @@ impl Connection {
     /// # Errors
     /// When the server does not answer, or refuses.
     pub async fn ping(&mut self) -> tidb_connect_core::Result<()> {
-        let pinged = match self.start() {
-            Ok((connection, running)) => running.within(connection.ping()).await,
-            Err(error) => Err(error),
-        };
-        pinged.map_err(failed("ping", Phase::Read))
+        Queryable::ping(self).await.map_err(failed("ping", Phase::Read))
     }
 
     /// Starts a call; the connection is condemned until it has [settled](Running::settle).

@@ -1,13 +1,12 @@
 #![doc = include_str!("round_trips.md")]
 
-use std::{future::Future, net::ToSocketAddrs, process::ExitCode, time::Duration};
+use std::{future::Future, process::ExitCode, time::Duration};
 
 use libtest_mimic::{Arguments, Trial};
 use tidb_connect_core::{
     ConnectionConfig, ErrorKind, Result as StoreResult,
     players::{NewPlayer, Player, PlayerId, PlayerStore, Trade},
 };
-use tidb_connect_wire::Proxy;
 use tokio::{runtime, time::timeout};
 
 use crate::{Failure, Server, Store, failure::equal, suite::Opener};
@@ -105,11 +104,7 @@ async fn make(server: &Server, call: &str, calls: [(&str, u64); 3]) -> Result<()
     let doomed = vec![id("doomed 0").await?, id("doomed 1").await?, id("doomed 2").await?];
     setup.close().await?;
 
-    let no_proxy = |error| Failure::caused("the kit has no proxy:", &error);
-    let config = server.config();
-    let mut upstream = (config.host(), config.port()).to_socket_addrs().map_err(no_proxy)?;
-    let upstream = upstream.next().ok_or_else(|| Failure::new("the server has no address"))?;
-    let proxy = Proxy::start(upstream).map_err(no_proxy)?;
+    let (proxy, config) = (server.proxy()?, server.config());
     let through = config.clone().with_host("127.0.0.1").with_port(proxy.addr().port());
     // One connection, which is not probed however slow the machine is.
     let pool = config.pool().clone().with_max_connections(1).with_probe_after(LIMIT);

@@ -77,10 +77,14 @@ impl Server {
         Proxy::start(upstream).map_err(broken)
     }
 
+    /// The ids of all connections that use the check's database, but the kit's own.
+    pub(crate) fn others(&self) -> Result<Vec<String>, Failure> {
+        self.sql("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()")
+    }
+
     /// Ends every connection that uses the check's database.
     pub(crate) fn kill_others(&self) -> Result<(), Failure> {
-        let others = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
-        self.sql(others)?.iter().try_for_each(|id| self.sql(&format!("KILL {id}")).map(drop))
+        self.others()?.iter().try_for_each(|id| self.sql(&format!("KILL {id}")).map(drop))
     }
 
     /// The configuration that the store under test was opened with.

@@ -1,5 +1,7 @@
+use crate::protocol::SSL_REQUEST_LEN;
+
 /// The capability by which a server offers TLS, and a client asks for it.
-const CLIENT_SSL: u16 = 1 << 11;
+pub(crate) const CLIENT_SSL: u16 = 1 << 11;
 
 /// The capabilities of every client since MySQL 4.1: `LONG_PASSWORD`, `PROTOCOL_41`, `SECURE_CONNECTION`.
 const CLIENT_41: u16 = 1 | 1 << 9 | 1 << 15;
@@ -73,8 +75,8 @@ impl Greeting {
 #[must_use]
 pub fn tls_request() -> [u8; 36] {
     let mut packet = [0; 36];
-    // The payload is 32 bytes long, and the second packet of the connection.
-    (packet[0], packet[3]) = (32, 1);
+    // The second packet of the connection.
+    (packet[0], packet[3]) = (SSL_REQUEST_LEN as u8, 1);
     packet[4..6].copy_from_slice(&(CLIENT_41 | CLIENT_SSL).to_le_bytes());
     packet[8..12].copy_from_slice(&(1_u32 << 24).to_le_bytes());
     packet[12] = UTF8MB4;

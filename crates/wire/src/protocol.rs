@@ -3,7 +3,7 @@ use crate::packet::{Packet, PacketReader};
 use crate::{Command, ConnectionReport};
 
 /// The first packet of a client that asks for TLS is its handshake response, ended before the user name.
-const SSL_REQUEST_LEN: u64 = 32;
+pub(crate) const SSL_REQUEST_LEN: u64 = 32;
 
 /// The capability flags, zlib's and zstd's, by which a client says that it compresses what follows the login.
 const CLIENT_COMPRESS: u32 = 1 << 5 | 1 << 26;

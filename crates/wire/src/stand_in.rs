@@ -8,13 +8,10 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::background::{Background, accept};
+use crate::greeting::CLIENT_SSL;
+use crate::protocol::SSL_REQUEST_LEN;
 use crate::session::{AUTOCOMMIT, CLIENT_DEPRECATE_EOF, COLLATION, Next, SCRAMBLE, Session};
 use crate::{Answer, Command, CommandKind, Script, lock};
-
-/// The first packet of a client that asks for TLS is its handshake response, ended before the user name.
-const SSL_REQUEST_LEN: u64 = 32;
-
-const CLIENT_SSL: u32 = 1 << 11;
 
 /// What TiDB advertises, without compression (`pkg/server/server.go`, `defaultCapability`): LONG_PASSWORD, FOUND_ROWS,
 /// LONG_FLAG, CONNECT_WITH_DB, LOCAL_FILES, PROTOCOL_41, INTERACTIVE, TRANSACTIONS, SECURE_CONNECTION, MULTI_STATEMENTS,
@@ -180,7 +177,7 @@ async fn attend(client: TcpStream, number: u32, script: &Script, visit: &Mutex<V
 
 /// A greeting of protocol version 10.
 fn greeting(script: &Script, number: u32) -> Vec<u8> {
-    let capabilities = CAPABILITIES | if script.tls.is_some() { CLIENT_SSL } else { 0 };
+    let capabilities = CAPABILITIES | if script.tls.is_some() { u32::from(CLIENT_SSL) } else { 0 };
     let [low, high] = [capabilities as u16, (capabilities >> 16) as u16].map(u16::to_le_bytes);
     let (first, second) = SCRAMBLE.split_at(8);
     let number = number.to_le_bytes();

@@ -1,12 +1,14 @@
 //! The faults that a proxy lets strike, between a client and a server whose part a stand-in plays.
 
+mod support;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder};
+use support::eventually;
 use tidb_connect_wire::{Answer, CommandKind, Fault, Point, Proxy, Refusal, Script, StandIn, Then, Visit, refusals};
 
 /// What takes longer than this is waited for in vain.
@@ -53,15 +55,9 @@ impl Bench {
 
     /// What the server has got on its first connection, once that has ended.
     fn ended_visit(&self) -> Visit {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            let visit = self.server.visits().swap_remove(0);
-            if !visit.open {
-                return visit;
-            }
-            assert!(Instant::now() < deadline, "the connection to the server stays open");
-            thread::sleep(Duration::from_millis(1));
-        }
+        let visit = || self.server.visits().swap_remove(0);
+        eventually("the connection to the server ends", || !visit().open);
+        visit()
     }
 
     /// The statements that the server has got.

@@ -1,5 +1,7 @@
 //! What the stand-in says, to a driver and to a bare socket.
 
+mod support;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, LocalInfileHandler, OptsBuilder, SslOpts};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use support::eventually;
 use tidb_connect_wire::{Answer, CommandKind, Refusal, Script, StandIn, Then, Visit, refusals};
 
 /// What takes longer hangs.
@@ -58,15 +61,6 @@ fn refused(result: mysql::Result<impl Sized>) -> (u16, String, String) {
         Err(mysql::Error::MySqlError(error)) => (error.code, error.state, error.message),
         Err(other) => panic!("not the server's error: {other}"),
         Ok(_) => panic!("no refusal"),
-    }
-}
-
-/// Waits for the stand-in to have seen it, which may be a moment later than the test.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < LIMIT, "{what}");
-        std::thread::yield_now();
     }
 }
 

@@ -1,9 +1,12 @@
 //! What a real server cannot be made to do, with a bare socket in its place.
 
+mod support;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use support::eventually;
 use tidb_connect_wire::Proxy;
 
 /// A read that takes longer has lost its bytes.
@@ -148,15 +151,6 @@ fn stopping_may_be_called_inside_a_runtime() {
         drop(proxy);
         assert_closed(&client);
     });
-}
-
-/// Waits for the proxy to have seen it, which may be a moment later than the test.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < READ_TIMEOUT, "{what}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

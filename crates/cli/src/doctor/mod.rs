@@ -70,7 +70,7 @@ pub(crate) async fn reach(config: &ConnectionConfig) -> Result<Greeting, String>
 /// What is to be said of a login that failed with `error` after a `greeting`: more than a driver says, which does not
 /// tell how far it came.
 pub(crate) fn login_sentence(config: &ConnectionConfig, greeting: &Greeting, error: &Error) -> String {
-    let server = format!("{}:{}", config.host(), config.port());
+    let server = network::server(config);
     match error.kind() {
         ErrorKind::Protocol => format!(
             "{server} greets like a MySQL server and then breaks off the login: look at its log, and at that of a proxy \

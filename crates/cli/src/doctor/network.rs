@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    pin::pin,
     time::Duration,
 };
 
@@ -95,8 +96,7 @@ async fn connect(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> 
 /// Waits for the greeting; what else comes, or that nothing does, is an error that says what stands there instead.
 pub(super) async fn greet(config: &ConnectionConfig, stream: &mut TcpStream) -> Result<Greeting> {
     let peer = stream.peer_addr().map_err(|error| config.connect_error(DOCTOR, Fault::Lost, error))?;
-    let mut said = Vec::new();
-    let mut listening = std::pin::pin!(hear(stream, &mut said));
+    let mut listening = pin!(hear(stream));
     let heard = match timeout(SILENCE.min(config.connect_timeout()), &mut listening).await {
         Ok(heard) => heard,
         Err(_) => {
@@ -141,7 +141,8 @@ pub(super) async fn greet(config: &ConnectionConfig, stream: &mut TcpStream) -> 
     }
 }
 
-fn server(config: &ConnectionConfig) -> String {
+/// Where the server is, as the settings say it.
+pub(super) fn server(config: &ConnectionConfig) -> String {
     format!("{}:{}", config.host(), config.port())
 }
 
@@ -169,7 +170,8 @@ enum Heard {
 }
 
 /// Reads the first packet, as far as it may be one.
-async fn hear(stream: &mut TcpStream, said: &mut Vec<u8>) -> io::Result<Heard> {
+async fn hear(stream: &mut TcpStream) -> io::Result<Heard> {
+    let mut said = Vec::new();
     loop {
         if let Some([a, b, c, sequence]) = said.first_chunk() {
             let length = u32::from_le_bytes([*a, *b, *c, 0]) as usize;
@@ -177,14 +179,14 @@ async fn hear(stream: &mut TcpStream, said: &mut Vec<u8>) -> io::Result<Heard> {
                 break;
             }
             if let Some(payload) = said.get(4..4 + length) {
-                return Ok(Hello::parse(payload).map_or_else(|| Heard::Else(said.clone()), Heard::Hello));
+                return Ok(Hello::parse(payload).map_or(Heard::Else(said), Heard::Hello));
             }
         }
-        if stream.read_buf(said).await? == 0 {
-            return Ok(if said.is_empty() { Heard::End } else { Heard::Else(said.clone()) });
+        if stream.read_buf(&mut said).await? == 0 {
+            return Ok(if said.is_empty() { Heard::End } else { Heard::Else(said) });
         }
     }
-    Ok(Heard::Else(said.clone()))
+    Ok(Heard::Else(said))
 }
 
 /// What begins to speak like this.

@@ -33,7 +33,7 @@ const DATABASES: &str = "SHOW DATABASES";
 const TABLE: &str = "SHOW TABLES LIKE 'players'";
 const FROM: &str = "SELECT host FROM information_schema.processlist WHERE id = CONNECTION_ID()";
 const VARIABLES: &str = "SHOW VARIABLES WHERE Variable_name IN ('wait_timeout', 'tidb_idle_transaction_timeout', \
-     'innodb_lock_wait_timeout', 'max_connections', 'max_allowed_packet')";
+     'innodb_lock_wait_timeout', 'max_connections')";
 
 impl Doctor {
     pub(super) async fn log_in(&mut self, config: &ConnectionConfig, greeting: &Greeting) -> Result<Session, Crossed> {
@@ -231,24 +231,26 @@ fn is_role(grant: &str) -> bool {
 
 /// The pattern of a database in a grant: `%` is any text and `_` any character, unless a `\` stands before it.
 fn matches_pattern(pattern: &str, name: &str) -> bool {
-    let mut rest = pattern.chars();
-    match rest.next() {
-        None => name.is_empty(),
-        Some('%') => (0..=name.len())
-            .filter(|&at| name.is_char_boundary(at))
-            .any(|at| matches_pattern(rest.as_str(), &name[at..])),
-        Some(first) => {
-            let wanted = if first == '\\' { rest.next() } else { Some(first) };
-            let mut name = name.chars();
-            let next = name.next();
-            let fits = match (wanted, next) {
-                (Some('_'), Some(_)) if first != '\\' => true,
-                (Some(wanted), Some(next)) => wanted.eq_ignore_ascii_case(&next),
-                _ => false,
-            };
-            fits && matches_pattern(rest.as_str(), name.as_str())
+    let name: Vec<char> = name.chars().collect();
+    // Up to where the name matches what has been read of the pattern: not recursive, since the server gives the pattern.
+    let mut matched = vec![false; name.len() + 1];
+    matched[0] = true;
+    let mut pattern = pattern.chars();
+    while let Some(next) = pattern.next() {
+        let escaped = next == '\\';
+        let Some(wanted) = (if escaped { pattern.next() } else { Some(next) }) else { return false };
+        if wanted == '%' && !escaped {
+            if let Some(first) = matched.iter().position(|&matched| matched) {
+                matched[first..].fill(true);
+            }
+            continue;
         }
+        for (at, c) in name.iter().enumerate().rev() {
+            matched[at + 1] = matched[at] && ((wanted == '_' && !escaped) || wanted.eq_ignore_ascii_case(c));
+        }
+        matched[0] = false;
     }
+    matched[name.len()]
 }
 
 /// Compares what the server allows with what the pool expects.
@@ -313,8 +315,11 @@ fn path_check(
     user: &str,
 ) -> Check {
     let stage = Stage::Path;
-    let advice = "its own time-outs count as well: it must let connections idle for as long as the pool keeps them \
-                  (300 s unless with_recycle says otherwise)";
+    let advice = format!(
+        "its own time-outs count as well: it must let connections idle for as long as the pool keeps them ({} s unless \
+         with_recycle says otherwise)",
+        config.pool().recycle().as_secs()
+    );
     if !version.is_empty() && Product::of(&greeting.version) != Product::of(version) {
         let found = format!("the greeting says {}, and behind it is {version}: a proxy", greeting.version);
         return Check::warning(stage, found, advice);
@@ -398,12 +403,17 @@ mod tests {
             "GRANT Select,Insert ON TEST.* TO 'ann'@'%'",
             "GRANT SELECT, INSERT ON `te%`.* TO `ann`@`%`",
             "GRANT SELECT, INSERT ON `t_st`.* TO `ann`@`%`",
+            "GRANT SELECT, INSERT ON `%e%t`.* TO `ann`@`%`",
+            "GRANT SELECT, INSERT ON `test%`.* TO `ann`@`%`",
         ] {
             assert!(has(all, "SELECT") && has(all, "INSERT"), "{all}");
         }
         for none in [
             "GRANT USAGE ON *.* TO `ann`@`%` IDENTIFIED BY PASSWORD '*A'",
             "GRANT SELECT ON `test2`.* TO `ann`@`%`",
+            "GRANT SELECT ON `tes`.* TO `ann`@`%`",
+            "GRANT SELECT ON `%x%`.* TO `ann`@`%`",
+            "GRANT SELECT ON `test\\`.* TO `ann`@`%`",
             "GRANT SELECT ON `t\\_st`.* TO `ann`@`%`",
             "GRANT SELECT ON `test`.`players` TO `ann`@`%`",
             "GRANT SELECT (id) ON `test`.* TO `ann`@`%`",

@@ -22,9 +22,6 @@ const BETWEEN_CUTS: Duration = Duration::from_millis(40);
 /// A cut and a KILL take a moment to arrive: a call made before that proves nothing.
 const ARRIVAL: Duration = Duration::from_millis(20);
 
-/// Other connections of the check's database than the kit's.
-const OTHERS: &str = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
-
 /// The kinds of disturbance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Disturbance {
@@ -117,7 +114,7 @@ impl Disturber<'_> {
             Disturbance::KillConnection => {
                 // Drawn before the server is asked: its answer must not change what is drawn afterwards.
                 let (all, one) = (self.random.bool(), self.random.usize(..));
-                let mut others = self.server.sql(OTHERS)?;
+                let mut others = self.server.others()?;
                 if !all && !others.is_empty() {
                     others = vec![others.swap_remove(one % others.len())];
                 }
@@ -166,7 +163,7 @@ fn served(workload: &Workload) -> Option<Duration> {
 /// Waits until the server has no connection to the check's database but the kit's.
 pub(super) fn gone(server: &Server) -> Result<(), Failure> {
     let since = Instant::now();
-    while !server.sql(OTHERS)?.is_empty() {
+    while !server.others()?.is_empty() {
         holds(&format!("the server still has connections after {PATIENCE:?}"), since.elapsed() < PATIENCE)?;
         thread::sleep(Duration::from_millis(50));
     }

@@ -2,7 +2,7 @@
 //! silent, at random. The same run for every driver, as a test program with a server of its own, which the
 //! [playground](tidb_connect_playground::Playground::find) finds and starts.
 //!
-//! A few workers trade, insert and read through one store, by way of a [`Proxy`]; meanwhile one
+//! A few workers trade, insert and read through one store, by way of a [`Proxy`](tidb_connect_wire::Proxy); meanwhile one
 //! disturbance follows another, in an order and with lengths that come from a seed. What must hold:
 //!
 //! - **Bank.** Every read has every player, and the sums of all coins and goods are the same in all reads.
@@ -33,7 +33,6 @@ use std::{
     error::Error as StdError,
     future::Future,
     io::{self, Write},
-    net::Ipv4Addr,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -43,7 +42,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use libtest_mimic::{Arguments, Completion, Trial};
 use tidb_connect_core::{ConnectionConfig, Result as StoreResult, players::PlayerStore};
 use tidb_connect_playground::Playground;
-use tidb_connect_wire::Proxy;
 use tokio::runtime;
 
 use self::{disturbance::Disturber, report::Report, workload::Workload};
@@ -173,7 +171,7 @@ fn make(
     let (kind, version) = (process.kind(), process.version().to_owned());
     let direct = ConnectionConfig::new().with_host(process.host()).with_port(process.port()).with_user("root");
     let server = Server::create_on(direct, driver, open.clone())?;
-    let proxy = Proxy::start((Ipv4Addr::LOCALHOST, process.port()).into()).map_err(|error| broken(&error))?;
+    let proxy = server.proxy()?;
 
     let config = server.config().clone();
     let pool = config.pool().clone().with_acquire_timeout(ACQUIRE);
