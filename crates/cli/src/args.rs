@@ -33,6 +33,16 @@ Exit codes:
   17   the server failed later
   130  interrupted";
 
+const COMPARE_HELP: &str = "\
+Without a configured server it starts a throw-away one.
+
+Exit codes:
+  0    done
+  1    failed, or a probe failed
+  2    a setting or an argument is wrong
+  3    no connection to the server
+  130  interrupted";
+
 const PLAYGROUND_HELP: &str = "\
 Without CMD the server's settings are printed as .env lines, and it runs until Ctrl-C.
 
@@ -57,6 +67,9 @@ pub(crate) enum Command {
     /// Create players, trade goods for coins, print what the store returned, and remove it all
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
+    /// See what each driver does, question by question, in a database of its own
+    #[command(after_help = COMPARE_HELP)]
+    Compare(CompareArgs),
     /// Run a command with a throw-away server, or keep one in the foreground
     #[command(after_help = PLAYGROUND_HELP)]
     Playground(PlaygroundArgs),
@@ -92,6 +105,32 @@ pub(crate) struct RunArgs {
     pub(crate) driver: Driver,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompareArgs {
+    /// Drivers to compare; else all
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) driver: Vec<Driver>,
+    /// Probes, and chapters of them, by name; else all
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+impl CompareArgs {
+    /// What makes the same comparison again, without the server.
+    pub(crate) fn command(&self) -> String {
+        let mut command = "tidb-connect compare".to_owned();
+        for driver in &self.driver {
+            command += &format!(" --driver {}", driver.name());
+        }
+        for only in &self.only {
+            command += &format!(" --only {only}");
+        }
+        command
+    }
 }
 
 /// Where the server is. A flag beats the environment, which beats .env.

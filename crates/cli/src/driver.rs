@@ -60,6 +60,19 @@ impl Driver {
         })
     }
 
+    /// The driver among those that are compared.
+    pub(crate) fn compared(self) -> Result<tidb_connect_compare::Driver> {
+        match self {
+            Self::Sqlx => Ok(tidb_connect_compare::Driver::Sqlx),
+            Self::Mysql => Ok(tidb_connect_compare::Driver::Mysql),
+            Self::MysqlAsync => Ok(tidb_connect_compare::Driver::MysqlAsync),
+            Self::Memory => {
+                let message = "--driver is memory, which is no driver to compare: choose sqlx, mysql or mysql_async";
+                Err(Error::new(ErrorKind::Config, message))
+            }
+        }
+    }
+
     /// The driver's name, as in [`Error::driver`].
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -40,6 +40,20 @@ impl Target {
         say(format_args!(
             "no server is configured, and no TiDB listens on 127.0.0.1:{LOCAL_PORT}: starting a throw-away one"
         ));
+        Self::playground().await
+    }
+
+    /// The server that the settings name; else one of our own.
+    pub(crate) async fn named_or_playground(settings: Settings) -> Result<Self, Failure> {
+        let config = settings.config()?;
+        if settings.names_a_server() {
+            return Ok(Self { config, _playground: None });
+        }
+        say("no server is configured: starting a throw-away one");
+        Self::playground().await
+    }
+
+    async fn playground() -> Result<Self, Failure> {
         let server = start_playground().await?;
         let config = ConnectionConfig::new().with_host(server.host()).with_port(server.port());
         Ok(Self { config, _playground: Some(server) })

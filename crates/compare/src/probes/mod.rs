@@ -1,0 +1,33 @@
+//! The questions: a folder a chapter, a file a probe.
+
+mod engineering;
+mod results;
+mod security;
+mod sessions;
+mod statements;
+mod transactions;
+
+use crate::probe::Chapter;
+
+/// In the order of the report.
+pub(crate) const CHAPTERS: &[Chapter] = &[
+    results::CHAPTER,
+    statements::CHAPTER,
+    transactions::CHAPTER,
+    sessions::CHAPTER,
+    security::CHAPTER,
+    engineering::CHAPTER,
+];
+
+/// What every probe begins with.
+mod prelude {
+    pub(super) use mysql::prelude::Queryable as _;
+    pub(super) use mysql_async::prelude::Queryable as _;
+    pub(super) use tidb_connect_core::BoxError;
+
+    pub(super) use crate::{
+        Driver,
+        lab::{Lab, blocking},
+        probe::{Answer, NotObservable, Observed, Probe, observer},
+    };
+}

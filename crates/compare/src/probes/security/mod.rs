@@ -1,0 +1,3 @@
+use crate::probe::{Chapter, probes};
+
+pub(super) const CHAPTER: Chapter = Chapter { name: "security", title: "Security", probes: probes![], declined: &[] };
