@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tidb_connect_core::{Error, ErrorKind, Result, Setting, Settings};
@@ -115,21 +115,44 @@ pub(crate) struct CompareArgs {
     /// Probes, and chapters of them, by name; else all
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Compile a program with each crate, too, and tell what that costs: takes minutes, cargo and a checkout of this workspace
+    #[arg(long)]
+    pub(crate) cost: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// Print what has changed since this run, which is a file of --format json
+    #[arg(long, value_name = "RUN.json")]
+    pub(crate) against: Option<PathBuf>,
+    /// Add to Markdown and HTML what is different in this run on another server
+    #[arg(long, value_name = "RUN.json")]
+    pub(crate) beside: Vec<PathBuf>,
+    /// Print this run again, without a server
+    #[arg(long, value_name = "RUN.json", conflicts_with_all = ["driver", "only", "cost"])]
+    pub(crate) from: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables for a terminal
+    Text,
+    /// The run itself, for --from, --against and programs
+    Json,
+    /// A page for a repository
+    Markdown,
+    /// One page for a browser, with evidence and the source of every probe
+    Html,
+}
+
 impl CompareArgs {
-    /// What makes the same comparison again, without the server.
+    /// What makes the same observations again; where the server is, is not in it.
     pub(crate) fn command(&self) -> String {
-        let mut command = "tidb-connect compare".to_owned();
-        for driver in &self.driver {
-            command += &format!(" --driver {}", driver.name());
-        }
-        for only in &self.only {
-            command += &format!(" --only {only}");
-        }
-        command
+        let drivers = self.driver.iter().map(|driver| format!(" --driver {}", driver.name()));
+        let only = self.only.iter().map(|name| format!(" --only {name}"));
+        let cost = self.cost.then(|| " --cost".to_owned());
+        ["tidb-connect compare".to_owned()].into_iter().chain(drivers).chain(only).chain(cost).collect()
     }
 }
 

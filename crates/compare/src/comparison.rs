@@ -86,6 +86,7 @@ impl Comparison {
             server: self.server.clone(),
             drivers: Driver::ALL.iter().map(|driver| (driver.name().to_owned(), driver.version().to_owned())).collect(),
             probes,
+            costs: None,
         }
     }
 

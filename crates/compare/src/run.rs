@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Costs;
+
 /// One comparison, made at one time on one server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -17,6 +19,9 @@ pub struct Run {
     pub drivers: BTreeMap<String, String>,
     /// One a question, in the order of the report.
     pub probes: Vec<Answers>,
+    /// What it costs to depend on each crate, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<Costs>,
 }
 
 impl Run {
@@ -96,4 +101,12 @@ pub struct Answers {
     pub failed: BTreeMap<String, String>,
     /// What the answers mean to an application. Without any answer, why the question is not asked here.
     pub meaning: String,
+}
+
+impl Answers {
+    /// Whether the question is not asked here.
+    #[must_use]
+    pub fn is_declined(&self) -> bool {
+        self.answers.is_empty() && self.not_observable.is_empty() && self.failed.is_empty()
+    }
 }

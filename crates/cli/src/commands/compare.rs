@@ -1,18 +1,21 @@
 //! What the drivers really do, observed on a server.
 
 use std::{
+    fs,
     io::{self, Write},
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tidb_connect_compare::{Comparison, Run, Selection};
+use tidb_connect_compare::{COST_PROGRAMS, Changes, Comparison, Report, Run, Selection, measure_costs};
+use tidb_connect_core::{Error, ErrorKind, Result as CoreResult, Settings};
 use tokio::time::timeout;
 
 use crate::{
-    args::CompareArgs,
-    failure::{Failure, unwritable},
+    args::{CompareArgs, Format},
+    failure::{Exit, Failure, unwritable},
     say,
     server::{Target, connected},
     signal::Interruption,
@@ -23,10 +26,41 @@ const CLEAN_UP: Duration = Duration::from_secs(30);
 
 pub(crate) async fn execute(args: CompareArgs) -> Result<ExitCode, Failure> {
     let mut interruption = Interruption::listen().map_err(Failure::failed)?;
-    let command = args.command();
-    let selection =
-        Selection::new(args.driver.iter().map(|driver| driver.compared()).collect::<Result<_, _>>()?, args.only)?;
-    let settings = args.server.settings()?;
+    // What is wrong with a file shows before minutes are spent.
+    let earlier = args.against.as_deref().map(read).transpose()?;
+    let others = args.beside.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let run = match &args.from {
+        Some(path) => read(path)?,
+        None => {
+            let drivers = args.driver.iter().map(|driver| driver.compared()).collect::<CoreResult<_>>()?;
+            let selection = Selection::new(drivers, args.only.clone())?;
+            let mut run = compare(&selection, args.command(), args.server.settings()?, &mut interruption).await?;
+            if args.cost {
+                run.costs = Some(tokio::select! {
+                    costs = measure_costs(cost_bar()) => costs?,
+                    () = interruption.wait() => return Err(Failure::interrupted()),
+                });
+            }
+            run
+        }
+    };
+    let changes = earlier.map(|earlier| Changes::between(&earlier, &run));
+    write(&Report { run: &run, changes: changes.as_ref(), others: &others }, args.format)?;
+    match run.failures().count() {
+        0 => Ok(ExitCode::SUCCESS),
+        failed => {
+            Err(Failure::new(Exit::Failed, format!("{failed} observations could not be made; the report says why")))
+        }
+    }
+}
+
+/// Makes the observations, and leaves nothing on the server.
+async fn compare(
+    selection: &Selection,
+    command: String,
+    settings: Settings,
+    interruption: &mut Interruption,
+) -> Result<Run, Failure> {
     let mut target = None;
     let comparison = tokio::select! {
         comparison = async {
@@ -35,38 +69,62 @@ pub(crate) async fn execute(args: CompareArgs) -> Result<ExitCode, Failure> {
         } => comparison?,
         () = interruption.wait() => return Err(Failure::interrupted()),
     };
+    let bar = bar();
     let run = tokio::select! {
-        run = observe(&comparison, &selection, command) => Some(run),
-        () = interruption.wait() => None,
-    };
-    let closed = timeout(CLEAN_UP, comparison.close()).await;
-    let Some(run) = run else { return Err(Failure::interrupted()) };
-    if let Ok(closed) = closed {
-        closed?;
-    }
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &run)
-        .map_err(io::Error::from)
-        .and_then(|()| writeln!(out))
-        .map_err(unwritable)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn observe(comparison: &Comparison, selection: &Selection, command: String) -> Run {
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
-        bar.set_style(style);
-    }
-    let run = comparison
-        .run(selection, command, |progress| {
+        run = comparison.run(selection, command, |progress| {
             bar.set_length(progress.total as u64);
             bar.set_position(progress.done as u64);
             bar.set_message(format!("{} through {}", progress.id, progress.name));
-        })
-        .await;
+        }) => Ok(run),
+        () = interruption.wait() => Err(Failure::interrupted()),
+    };
     bar.finish_and_clear();
-    for (id, name, reason) in run.failures() {
-        say(format_args!("{id} through {name} failed: {reason}"));
+    let closed = timeout(CLEAN_UP, comparison.close()).await.unwrap_or_else(|_| {
+        Err(Error::new(
+            ErrorKind::TimedOut,
+            "the server does not answer: its database tidb_connect_compare_… is still there",
+        ))
+    });
+    match (run, closed) {
+        (Ok(run), closed) => closed.map(|()| run).map_err(Failure::from),
+        (Err(failure), Ok(())) => Err(failure),
+        (Err(failure), Err(error)) => Err(failure.with_note(error.to_string())),
     }
-    run
+}
+
+/// A bar on stderr, where that is a terminal.
+fn bar() -> ProgressBar {
+    // The template is known to be right.
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn cost_bar() -> impl FnMut(usize, &'static str) {
+    let bar = bar();
+    bar.set_length(COST_PROGRAMS as u64);
+    move |done, name| {
+        bar.set_position(done as u64);
+        bar.set_message(format!("compiling a program with {name}"));
+    }
+}
+
+fn read(path: &Path) -> Result<Run, Failure> {
+    let unreadable = |cause: io::Error| {
+        let message = format!("{} is not a run of tidb-connect compare --format json", path.display());
+        Error::new(ErrorKind::Config, message).with_source(cause)
+    };
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    serde_json::from_str(&text).map_err(|error| unreadable(error.into()).into())
+}
+
+fn write(report: &Report<'_>, format: Format) -> Result<(), Failure> {
+    let text = match format {
+        Format::Text => report.text(u16::try_from(textwrap::termwidth()).unwrap_or(u16::MAX)),
+        Format::Json => report.json()?,
+        Format::Markdown => report.markdown()?,
+        Format::Html => report.html()?,
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(unwritable)?;
+    Ok(())
 }

@@ -19,6 +19,11 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
     engineering::CHAPTER,
 ];
 
+/// The text of the probe's file.
+pub(crate) fn source_of(id: &str) -> Option<&'static str> {
+    CHAPTERS.iter().flat_map(|chapter| chapter.probes).find(|listed| listed.id == id).map(|listed| listed.source)
+}
+
 /// What every probe begins with.
 mod prelude {
     pub(super) use mysql::prelude::Queryable as _;
