@@ -17,6 +17,8 @@ mod probes;
 mod report;
 mod run;
 mod selection;
+#[cfg(test)]
+mod tests;
 
 pub use changes::{Change, Changes};
 pub use comparison::{Comparison, Progress};
