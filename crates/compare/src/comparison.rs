@@ -30,13 +30,12 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Connects, and creates the database.
+    /// Creates the database, through a pool that leads to the server to compare on.
     ///
     /// # Errors
-    /// When there is no connection, or the user may not create a database.
-    pub async fn open(config: &ConnectionConfig) -> Result<Self> {
-        let name = format!("tidb_connect_compare_{:08x}", fastrand::u32(..));
-        let side = tidb_connect_mysql_async::connect(config).await?;
+    /// When the user may not create a database, or the server is lost.
+    pub async fn open(side: Pool) -> Result<Self> {
+        let (config, name) = (side.config(), format!("tidb_connect_compare_{:08x}", fastrand::u32(..)));
         let server = side.get().await?.query_first::<String, _>("SELECT VERSION()").await.map_err(unexpected)?;
         let server = Server::from_version(&server.unwrap_or_default());
         let created = side.get().await?.query_drop(format!("CREATE DATABASE {name}")).await;
@@ -48,7 +47,8 @@ impl Comparison {
             );
             Error::new(ErrorKind::AccessDenied, message).with_source(error)
         })?;
-        Ok(Self { config: config.clone().with_database(name), server, side })
+        let config = config.clone().with_database(name);
+        Ok(Self { config, server, side })
     }
 
     /// Makes the observations of `selection`, and tells `progress` of each before it begins. May be dropped half-way.

@@ -16,7 +16,6 @@ use tokio::time::timeout;
 use crate::{
     args::{CompareArgs, Format},
     failure::{Exit, Failure, unwritable},
-    say,
     server::{Target, connected},
     signal::Interruption,
 };
@@ -65,7 +64,8 @@ async fn compare(
     let comparison = tokio::select! {
         comparison = async {
             let target = target.insert(Target::named_or_playground(settings).await?);
-            connected(&target.config, Comparison::open(&target.config)).await
+            let pool = connected(&target.config, tidb_connect_mysql_async::connect(&target.config)).await?;
+            Comparison::open(pool).await.map_err(Failure::from)
         } => comparison?,
         () = interruption.wait() => return Err(Failure::interrupted()),
     };

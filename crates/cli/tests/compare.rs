@@ -1,0 +1,140 @@
+//! `compare`: what the drivers do, as a table, as JSON, as pages, and as changes.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod support;
+
+use std::{fs, path::Path, sync::Mutex};
+
+use serde_json::{Value, json};
+use support::{Cli, DRIVERS, Database, Ended, Relay, Then, eventually, nobody};
+use tidb_connect_compare::Run;
+
+/// One comparison at a time, so that a test sees what is left of its own.
+static COMPARING: Mutex<()> = Mutex::new(());
+
+const PROBE: &str = "unchanged_row_affected";
+
+fn compare<'a>(database: &Database, args: impl IntoIterator<Item = &'a str>) -> Ended {
+    let _alone = COMPARING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    Cli::new(["compare"].into_iter().chain(args)).database(database).end()
+}
+
+fn left(database: &mut Database) -> Vec<String> {
+    database.sql("SHOW DATABASES LIKE 'tidb\\_connect\\_compare\\_%'")
+}
+
+fn kept_run() -> String {
+    let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runs/compare");
+    let run = fs::read_dir(runs).unwrap().map(|file| file.unwrap().path()).min().unwrap();
+    run.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_driver_answers_and_nothing_is_left() {
+    let mut database = Database::create();
+    let ended = compare(&database, ["--only", PROBE, "--format", "json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let run: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let probe = &run["probes"][0];
+    assert_eq!((run["probes"].as_array().unwrap().len(), &probe["id"]), (1, &json!(PROBE)));
+    // What facts.md and the sources of the drivers say of it.
+    for (name, answer) in [("sqlx", "1"), ("mysql", "0"), ("mysql_async", "0"), ("tidb-connect-mysql", "1")] {
+        assert_eq!(probe["answers"][name], answer, "{probe:#}");
+    }
+    for driver in DRIVERS {
+        let packets = probe["evidence"][driver].to_string();
+        assert!(packets.contains("UPDATE t SET n = 1"), "{packets}");
+        assert!(run["drivers"][driver].as_str().unwrap().contains('.'), "{run:#}");
+    }
+    assert!(!run["server"]["version"].as_str().unwrap().is_empty());
+    assert_eq!(left(&mut database), [""; 0]);
+}
+
+#[test]
+fn one_driver_and_a_table() {
+    let ended = compare(&Database::create(), ["--only", PROBE, "--driver", "mysql"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let (head, _) = ended.stdout.split_once(PROBE).unwrap();
+    assert!(head.contains("mysql ") && ended.stdout.contains("ours: 1"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("≠ unchanged"), "one driver does not differ from itself: {}", ended.stdout);
+}
+
+#[test]
+fn a_run_can_be_printed_again_and_compared_without_a_server() {
+    let (run, cli) = (kept_run(), |args: &[&str]| Cli::new(["compare"].into_iter().chain(args.iter().copied())).end());
+    let json = cli(&["--from", &run, "--format", "json"]);
+    let read = |text: &str| serde_json::from_str::<Run>(text).unwrap();
+    assert_eq!(read(&json.stdout), read(&fs::read_to_string(&run).unwrap()), "{}", json.stderr);
+    let page = cli(&["--from", &run, "--format", "html"]);
+    assert!(page.stdout.starts_with("<!DOCTYPE html>") && page.code == Some(0), "{}", page.stderr);
+    let same = cli(&["--from", &run, "--against", &run]);
+    assert!(same.stdout.contains("nothing has changed"), "{}", same.stdout);
+}
+
+#[test]
+fn what_has_changed_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut earlier: Value = serde_json::from_str(&fs::read_to_string(kept_run()).unwrap()).unwrap();
+    let probes = earlier["probes"].as_array_mut().unwrap();
+    let probe = probes.iter_mut().find(|probe| probe["id"] == PROBE).unwrap();
+    probe["answers"]["mysql"] = json!("what it once was");
+    earlier["drivers"]["mysql"] = json!("27.0.0");
+    let path = folder.path().join("earlier.json");
+    fs::write(&path, earlier.to_string()).unwrap();
+
+    let args = ["--only", PROBE, "--against", path.to_str().unwrap()];
+    let ended = compare(&Database::create(), args);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let line = |of: &str| ended.stdout.lines().find(|line| line.contains(of)).unwrap_or_default().to_owned();
+    assert!(line("version").contains("27.0.0"), "{}", ended.stdout);
+    assert!(line(PROBE).contains("mysql") && ended.stdout.contains("what it"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("sqlx"), "sqlx has not changed: {}", ended.stdout);
+}
+
+#[test]
+fn what_is_not_known_is_refused() {
+    for (args, said) in [
+        (["--only", "nonsense"], "results ("),
+        (["--driver", "memory"], "sqlx, mysql or mysql_async"),
+        (["--against", "nowhere.json"], "nowhere.json is not a run"),
+    ] {
+        let ended = Cli::new(["compare"].into_iter().chain(args)).server(nobody()).end();
+        assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
+        assert!(ended.error().contains(said), "{args:?}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "");
+    }
+}
+
+#[test]
+fn nobody_there_is_said_as_run_says_it() {
+    let of = |command| Cli::new([command]).server(nobody()).end();
+    let (compare, run) = (of("compare"), of("run"));
+    let without_port = |ended: &Ended| ended.error().replace(|c: char| c.is_ascii_digit(), "");
+    assert_eq!((compare.code, without_port(&compare)), (Some(3), without_port(&run)));
+}
+
+#[test]
+fn who_may_not_create_a_database_is_told_what_to_grant() {
+    let mut database = Database::create();
+    let user = database.create_user("secret");
+    let ended = Cli::new(["compare"]).database(&database).env("TIDB_USER", &user).env("TIDB_PASSWORD", "secret").end();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let error = ended.error();
+    assert!(error.contains("grant it ALL on `tidb\\_connect\\_compare\\_%`.*") && error.contains(&user), "{error}");
+}
+
+#[test]
+fn a_signal_ends_a_comparison_and_removes_its_database() {
+    let _alone = COMPARING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut database = Database::create();
+    // The first statement of the probe itself.
+    let relay = Relay::start(&database.server, &["CREATE TABLE t"], Then::Hold);
+    let running = Cli::new(["compare", "--only", PROBE]).database(&database).server(relay.addr).spawn();
+    relay.met();
+    assert_eq!(left(&mut database).len(), 1);
+    running.signal("INT", "");
+    let ended = running.end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(130), ""), "{}", ended.stderr);
+    eventually("the database is gone", || left(&mut Database::create()).is_empty());
+}
