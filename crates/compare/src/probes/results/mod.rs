@@ -1,6 +1,90 @@
+mod bit_types;
+mod catalog_as_string;
+mod datetime_as_string;
+mod decimal_types;
+mod duplicate_column_names;
+mod emoji_round_trip;
+mod enum_and_set;
+mod error_codes;
+mod error_kind;
+mod error_source;
+mod errors;
+mod float_as_f64;
+mod inserted;
+mod integer_as_bool;
+mod integer_as_narrower;
+mod integer_as_string;
+mod json_as_string;
+mod last_insert_id_of_auto_random;
+mod last_insert_id_of_given_id;
+mod last_insert_id_of_many;
+mod last_insert_id_of_upsert;
+mod missing_column_name;
+mod null_as_value;
+mod pipes_in_sql;
+mod reading;
+mod session;
+mod session_collation;
+mod session_settings;
+mod session_time_zone;
+mod sum_as_i64;
+mod text_and_bytes;
+mod text_of_binary_collation;
+mod time_of_many_hours;
+mod timestamp_between_zones;
+mod tinyint_as_bool;
 mod unchanged_row_affected;
+mod unsigned_above_i64;
+mod unsigned_as_i64;
+mod upsert_affected;
+mod vector_types;
+mod warnings;
+mod zero_date;
 
 use crate::probe::{Chapter, probes};
 
-pub(super) const CHAPTER: Chapter =
-    Chapter { name: "results", title: "Results and types", probes: probes![unchanged_row_affected], declined: &[] };
+pub(super) const CHAPTER: Chapter = Chapter {
+    name: "results",
+    title: "Results and types",
+    probes: probes![
+        unchanged_row_affected
+        upsert_affected
+        last_insert_id_of_many
+        last_insert_id_of_auto_random
+        last_insert_id_of_given_id
+        last_insert_id_of_upsert
+        null_as_value
+        unsigned_above_i64
+        unsigned_as_i64
+        integer_as_narrower
+        integer_as_string
+        decimal_types
+        sum_as_i64
+        float_as_f64
+        session_time_zone
+        timestamp_between_zones
+        datetime_as_string
+        zero_date
+        time_of_many_hours
+        tinyint_as_bool
+        integer_as_bool
+        bit_types
+        enum_and_set
+        json_as_string
+        vector_types
+        emoji_round_trip
+        session_collation
+        text_and_bytes
+        text_of_binary_collation
+        catalog_as_string
+        duplicate_column_names
+        missing_column_name
+        warnings
+        pipes_in_sql
+        session_settings
+        error_codes
+        error_kind
+        error_source
+    ],
+    declined: &[],
+};
