@@ -14,5 +14,6 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
     reading.read::<bool>("BIT(1) bool", "SELECT a FROM t").await?;
     reading.read::<u64>("BIT(8) u64", "SELECT b FROM t").await?;
     reading.read::<Vec<u8>>("bytes", "SELECT b FROM t").await?;
+    reading.read::<u64>("b + 0", "SELECT b + 0 FROM t").await?;
     Ok(reading.answer())
 }

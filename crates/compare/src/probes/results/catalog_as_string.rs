@@ -20,8 +20,8 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
         .await?;
     reading
         .read::<String>(
-            "COLUMN_TYPE",
-            "SELECT COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()",
+            "COLUMN_NAME",
+            "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()",
         )
         .await?;
     Ok(reading.answer())

@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A DECIMAL(20, 4) holds 12.5: as what can it be read?",
-    meaning: "For sums of money, switch on the driver's feature `rust_decimal` or `bigdecimal`, or keep whole cents in a BIGINT; CAST gives what is refused.",
+    meaning: "For money, switch on the driver's feature `rust_decimal` or `bigdecimal`, or keep whole cents in a BIGINT; CAST(… AS CHAR) is read by every driver.",
     setup: &["CREATE TABLE t (n DECIMAL(20, 4))", "INSERT INTO t VALUES (12.5)"],
     as_it_comes: observer!(as_it_comes),
     ours: None,
@@ -14,5 +14,6 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
     reading.read::<String>("String", "SELECT n FROM t").await?;
     reading.read::<f64>("f64", "SELECT n FROM t").await?;
     reading.read::<i64>("i64", "SELECT n FROM t").await?;
+    reading.read::<String>("CAST", "SELECT CAST(n AS CHAR) FROM t").await?;
     Ok(reading.answer())
 }

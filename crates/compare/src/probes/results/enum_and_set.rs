@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "ENUM and SET columns: can they be read as a String?",
-    meaning: "Where the answer is their text, it is all that a program needs; their numbers come of `e + 0`.",
+    meaning: "Where they come as text, a Rust enum is made by matching it.",
     setup: &["CREATE TABLE t (e ENUM('a', 'b'), s SET('x', 'y'))", "INSERT INTO t VALUES ('b', 'x,y')"],
     as_it_comes: observer!(as_it_comes),
     ours: None,

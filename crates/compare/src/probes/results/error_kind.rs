@@ -1,6 +1,7 @@
+use tidb_connect_core::players::{NewPlayer, PlayerStore};
+
 use super::errors::{Failure, failure};
 use crate::probes::prelude::*;
-use tidb_connect_core::players::{NewPlayer, PlayerStore};
 
 pub(super) const PROBE: Probe = Probe {
     question: "A row is there already: does the error say so, or does the program compare numbers?",
@@ -18,7 +19,8 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
         }
         // Its fields are all that it has.
         Failure::Mysql(mysql::Error::MySqlError(mysql::MySqlError { state, message, code })) => {
-            let named = if code == mysql::ServerError::ER_DUP_ENTRY as u16 { ", which has a name" } else { "" };
+            let name = mysql::ServerError::ER_DUP_ENTRY;
+            let named = if code == name as u16 { format!(", which is named {name:?}") } else { String::new() };
             (format!("number {code}{named}"), format!("{state}: {message}"))
         }
         Failure::MysqlAsync(mysql_async::Error::Server(mysql_async::ServerError { code, message, state })) => {

@@ -11,7 +11,7 @@ pub(super) const PROBE: Probe = Probe {
 
 async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
     if !lab.server().is_tidb() {
-        return Err(NotObservable::here("AUTO_RANDOM is TiDB's"));
+        return Err(NotObservable::here("AUTO_RANDOM is only in TiDB"));
     }
     lab.sql("CREATE TABLE t (id BIGINT PRIMARY KEY AUTO_RANDOM, n INT)").await?;
     let id = last_insert_id(driver, &lab, "INSERT INTO t (n) VALUES (1), (2), (3)").await?;

@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "The program itself gives an AUTO_INCREMENT column its id: what is the last insert id?",
-    meaning: "A program that gives the id must not expect it back.",
+    meaning: "Where it is the row's, code that reads it works for rows with and without an id of their own.",
     setup: &["CREATE TABLE t (id BIGINT PRIMARY KEY AUTO_INCREMENT, n INT)"],
     as_it_comes: observer!(as_it_comes),
     ours: None,

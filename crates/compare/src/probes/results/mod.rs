@@ -41,7 +41,7 @@ mod vector_types;
 mod warnings;
 mod zero_date;
 
-use crate::probe::{Chapter, probes};
+use crate::probe::{Chapter, Declined, probes};
 
 pub(super) const CHAPTER: Chapter = Chapter {
     name: "results",
@@ -86,5 +86,19 @@ pub(super) const CHAPTER: Chapter = Chapter {
         error_kind
         error_source
     ],
-    declined: &[],
+    declined: &[
+        Declined {
+            id: "timestamp_in_the_servers_zone",
+            question: "The server's own zone is not UTC: which instant does each driver's TIMESTAMP become?",
+            reason: "The server's zone is a global setting, which a comparison leaves as it is; `session_time_zone` shows \
+                     which sessions follow it.",
+        },
+        Declined {
+            id: "dates_and_decimals_as_types_of_crates",
+            question: "As what do DATETIME, DECIMAL and JSON come with the drivers' features for chrono, time, \
+                       rust_decimal, bigdecimal and json?",
+            reason: "This program is built without these features, and whoever switches one on does so for all that it \
+                     links: what comes without them is what is shown.",
+        },
+    ],
 };

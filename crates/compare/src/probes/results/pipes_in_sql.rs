@@ -12,9 +12,9 @@ pub(super) const PROBE: Probe = Probe {
 const SELECT: &str = "SELECT CAST('a' || 'b' AS CHAR)";
 
 async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
-    Ok(Answer::new(text(driver, &lab, SELECT).await?))
+    Ok(Answer::new(text(driver, &lab, &[], SELECT).await?))
 }
 
 async fn ours(driver: Driver, lab: Lab) -> Observed {
-    Ok(Answer::new(our_text(driver, &lab, SELECT).await?))
+    Ok(Answer::new(our_text(driver, &lab, &[], SELECT).await?))
 }

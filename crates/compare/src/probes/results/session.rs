@@ -2,22 +2,68 @@
 
 use crate::probes::prelude::*;
 
-/// The first value, a text, of a statement that is run as one text by the driver as it comes.
-pub(super) async fn text(driver: Driver, lab: &Lab, statement: &'static str) -> Result<String, BoxError> {
+/// Runs statements on one connection of the driver, as it comes, and gives the first value of the last, a text.
+pub(super) async fn text(
+    driver: Driver,
+    lab: &Lab,
+    before: &'static [&'static str],
+    last: &'static str,
+) -> Result<String, BoxError> {
     let text = match driver {
-        Driver::Sqlx => sqlx::query_scalar(statement).fetch_optional(&mut lab.sqlx().await?).await?,
-        Driver::Mysql => lab.mysql(move |connection| Ok(connection.query_first(statement)?)).await?,
-        Driver::MysqlAsync => lab.mysql_async().await?.query_first(statement).await?,
+        Driver::Sqlx => {
+            let mut connection = lab.sqlx().await?;
+            for &statement in before {
+                sqlx::query(statement).execute(&mut connection).await?;
+            }
+            sqlx::query_scalar(last).fetch_optional(&mut connection).await?
+        }
+        Driver::Mysql => {
+            let texts = move |connection: &mut mysql::Conn| {
+                before.iter().try_for_each(|statement| connection.query_drop(statement))?;
+                Ok(connection.query_first(last)?)
+            };
+            lab.mysql(texts).await?
+        }
+        Driver::MysqlAsync => {
+            let mut connection = lab.mysql_async().await?;
+            for &statement in before {
+                connection.query_drop(statement).await?;
+            }
+            connection.query_first(last).await?
+        }
     };
     text.ok_or_else(|| "no row came".into())
 }
 
-/// The same through this workspace's crate for the driver.
-pub(super) async fn our_text(driver: Driver, lab: &Lab, statement: &'static str) -> Result<String, BoxError> {
+/// [`text`] through this workspace's crate for the driver.
+pub(super) async fn our_text(
+    driver: Driver,
+    lab: &Lab,
+    before: &'static [&'static str],
+    last: &'static str,
+) -> Result<String, BoxError> {
     let text = match driver {
-        Driver::Sqlx => sqlx::query_scalar(statement).fetch_optional(&mut lab.our_sqlx().await?).await?,
-        Driver::Mysql => lab.our_mysql(move |connection| Ok(connection.query_first(statement)?)).await?,
-        Driver::MysqlAsync => lab.our_mysql_async().await?.query_first(statement).await?,
+        Driver::Sqlx => {
+            let mut connection = lab.our_sqlx().await?;
+            for &statement in before {
+                sqlx::query(statement).execute(&mut connection).await?;
+            }
+            sqlx::query_scalar(last).fetch_optional(&mut connection).await?
+        }
+        Driver::Mysql => {
+            let texts = move |connection: &mut tidb_connect_mysql::Connection| {
+                before.iter().try_for_each(|statement| connection.query_drop(statement))?;
+                Ok(connection.query_first(last)?)
+            };
+            lab.our_mysql(texts).await?
+        }
+        Driver::MysqlAsync => {
+            let mut connection = lab.our_mysql_async().await?;
+            for &statement in before {
+                connection.query_drop(statement).await?;
+            }
+            connection.query_first(last).await?
+        }
     };
     text.ok_or_else(|| "no row came".into())
 }

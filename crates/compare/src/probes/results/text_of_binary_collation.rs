@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A VARCHAR and a TEXT have the collation utf8mb4_bin: can they be read as a String?",
-    meaning: "utf8mb4_bin is TiDB's default collation: it must not make bytes of a text.",
+    meaning: "Where it is refused, read bytes, or name another collation in the SELECT: utf8mb4_bin is TiDB's default one.",
     setup: &[
         "CREATE TABLE t (v VARCHAR(9) COLLATE utf8mb4_bin, t TEXT COLLATE utf8mb4_bin)",
         "INSERT INTO t VALUES ('a', 'a')",
@@ -16,5 +16,6 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
     let mut reading = Reading::by(driver, lab);
     reading.read::<String>("VARCHAR", "SELECT v FROM t").await?;
     reading.read::<String>("TEXT", "SELECT t FROM t").await?;
+    reading.read::<String>("COLLATE", "SELECT v COLLATE utf8mb4_unicode_ci FROM t").await?;
     Ok(reading.answer())
 }

@@ -1,40 +1,30 @@
+use super::session::{our_text, text};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "12:00 is written as TIMESTAMP and as DATETIME: what does a session in the zone +08:00 read?",
-    meaning: "A TIMESTAMP is an instant and read in the reader's zone, a DATETIME is what was written: \
-              writers of both must know the zone of their session.",
+    question: "12:00 is written as TIMESTAMP and as DATETIME, and read in a session whose zone is +08:00: what comes?",
+    meaning: "A TIMESTAMP is an instant, made of what is written by the writer's zone; a DATETIME is what was written.",
     setup: &["CREATE TABLE t (instant TIMESTAMP, wall DATETIME)"],
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),
 };
 
-const INSERT: &str = "INSERT INTO t VALUES ('2026-07-01 12:00:00', '2026-07-01 12:00:00')";
+const BEFORE: &[&str] =
+    &["INSERT INTO t VALUES ('2026-07-01 12:00:00', '2026-07-01 12:00:00')", "SET time_zone = '+08:00'"];
+const SELECT: &str =
+    "SELECT CONCAT('TIMESTAMP ', DATE_FORMAT(instant, '%H:%i'), ', DATETIME ', DATE_FORMAT(wall, '%H:%i')) FROM t";
 
 async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
-    match driver {
-        Driver::Sqlx => {
-            sqlx::query(INSERT).execute(&mut lab.sqlx().await?).await?;
-        }
-        Driver::Mysql => lab.mysql(|connection| Ok(connection.query_drop(INSERT)?)).await?,
-        Driver::MysqlAsync => lab.mysql_async().await?.query_drop(INSERT).await?,
-    }
-    answer(&lab).await
+    let read = text(driver, &lab, BEFORE, SELECT).await?;
+    answer(&lab, &read).await
 }
 
 async fn ours(driver: Driver, lab: Lab) -> Observed {
-    match driver {
-        Driver::Sqlx => {
-            sqlx::query(INSERT).execute(&mut lab.our_sqlx().await?).await?;
-        }
-        Driver::Mysql => lab.our_mysql(|connection| Ok(connection.query_drop(INSERT)?)).await?,
-        Driver::MysqlAsync => lab.our_mysql_async().await?.query_drop(INSERT).await?,
-    }
-    answer(&lab).await
+    let read = our_text(driver, &lab, BEFORE, SELECT).await?;
+    answer(&lab, &read).await
 }
 
-async fn answer(lab: &Lab) -> Observed {
-    let read = "SELECT CONCAT('TIMESTAMP ', TIME(CONVERT_TZ(instant, @@session.time_zone, '+08:00')), ', DATETIME ', TIME(wall)) FROM t";
-    let zone = lab.value("SELECT CONCAT(@@global.time_zone, ' (', @@system_time_zone, ')')").await?;
-    Ok(Answer::new(lab.value(read).await?).with(format!("the server's zone is {zone}")))
+async fn answer(lab: &Lab, read: &str) -> Observed {
+    let zone = lab.value("SELECT CONCAT(@@global.time_zone, ', of the system ', @@system_time_zone)").await?;
+    Ok(Answer::new(read).with(format!("the server's zone is {zone}")))
 }

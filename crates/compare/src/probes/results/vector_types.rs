@@ -11,7 +11,7 @@ pub(super) const PROBE: Probe = Probe {
 
 async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
     if !lab.server().is_tidb() {
-        return Err(NotObservable::here("VECTOR with VEC_AS_TEXT is TiDB's"));
+        return Err(NotObservable::here("VECTOR with VEC_AS_TEXT is only in TiDB"));
     }
     lab.sql("CREATE TABLE t (v VECTOR(3))").await?;
     lab.sql("INSERT INTO t VALUES ('[1,2,0.5]')").await?;
