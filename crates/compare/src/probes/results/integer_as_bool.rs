@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "An INT holds 256: what is it as a bool?",
-    meaning: "Compare in SQL (`n <> 0`) or read the number: a bool is made of a TINYINT only.",
+    meaning: "Where it is no bool, compare in SQL (`n <> 0`), or read the number.",
     setup: &["CREATE TABLE t (n INT)", "INSERT INTO t VALUES (256)"],
     as_it_comes: observer!(as_it_comes),
     ours: None,

@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A BIGINT holds 300: can it be read as i32, and as i8?",
-    meaning: "Narrower types than the column's work as long as the values fit: what does not is found only by the row that holds it.",
+    meaning: "A narrower type than the column's works until a row comes that does not fit.",
     setup: &["CREATE TABLE t (n BIGINT)", "INSERT INTO t VALUES (300)"],
     as_it_comes: observer!(as_it_comes),
     ours: None,

@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "One INSERT makes three rows: which row's id is the last insert id?",
-    meaning: "It is one id only: where it is the first row's, the others follow it only as far as the server promises it.",
+    meaning: "It is one id only: the other rows' ids follow from it only as far as the server promises it.",
     setup: &["CREATE TABLE t (id BIGINT PRIMARY KEY AUTO_INCREMENT, n INT)"],
     as_it_comes: observer!(as_it_comes),
     ours: None,

@@ -27,6 +27,7 @@ mod session;
 mod session_collation;
 mod session_settings;
 mod session_time_zone;
+mod space_before_parenthesis;
 mod sum_as_i64;
 mod text_and_bytes;
 mod text_of_binary_collation;
@@ -81,6 +82,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         missing_column_name
         warnings
         pipes_in_sql
+        space_before_parenthesis
         session_settings
         error_codes
         error_kind

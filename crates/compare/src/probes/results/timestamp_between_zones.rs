@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "12:00 is written as TIMESTAMP and as DATETIME, and read in a session whose zone is +08:00: what comes?",
-    meaning: "A TIMESTAMP is an instant, made of what is written by the writer's zone; a DATETIME is what was written.",
+    meaning: "A TIMESTAMP is an instant, which the writer's zone makes of the text; a DATETIME is what was written.",
     setup: &["CREATE TABLE t (instant TIMESTAMP, wall DATETIME)"],
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

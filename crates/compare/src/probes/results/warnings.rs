@@ -4,7 +4,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A statement succeeds with a warning: does the program see it?",
-    meaning: "Where there is no count, only SHOW WARNINGS on the same connection tells, at the price of a round trip each time.",
+    meaning: "Where there is no count, SHOW WARNINGS on the same connection tells, for a round trip each time.",
     setup: &["CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)"],
     as_it_comes: observer!(as_it_comes),
     ours: None,
