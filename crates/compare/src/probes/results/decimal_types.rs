@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A DECIMAL(20, 4) holds 12.5: as what can it be read?",
-    meaning: "For money, switch on the feature `rust_decimal` or `bigdecimal`, or keep cents in a BIGINT; CAST(… AS CHAR) is text.",
+    meaning: "For money, switch on `rust_decimal` or `bigdecimal`, or keep cents in a BIGINT; CAST(… AS CHAR) is text.",
     setup: &["CREATE TABLE t (n DECIMAL(20, 4))", "INSERT INTO t VALUES (12.5)"],
     as_it_comes: observer!(as_it_comes),
     ours: None,

@@ -4,7 +4,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "Two columns of a row have the same name, as after a join: which one does the name give?",
-    meaning: "Where drivers differ, a change of driver changes results: name such columns with AS, or read by position.",
+    meaning: "Where drivers differ, the same SQL gives another value: name such columns with AS, or read by position.",
     setup: &[],
     as_it_comes: observer!(as_it_comes),
     ours: None,

@@ -6,7 +6,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "Nobody listens on the port: does the error lead by `source` to the operating system's error?",
-    meaning: "Where the chain ends early, a report of causes shows less, and the reason must be read from variants or texts.",
+    meaning: "Where the chain ends early, a report shows fewer causes, and the reason is in a variant or a text.",
     setup: &[],
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

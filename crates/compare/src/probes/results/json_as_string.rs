@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A JSON column: can it be read as a String?",
-    meaning: "Where it is refused, the driver's feature `json` reads it as a value, and CAST(… AS CHAR) gives its text.",
+    meaning: "Where it is refused, the driver's feature `json` reads it, and CAST(… AS CHAR) gives its text.",
     setup: &["CREATE TABLE t (j JSON)", "INSERT INTO t VALUES ('{\"a\": 1}')"],
     as_it_comes: observer!(as_it_comes),
     ours: None,

@@ -4,7 +4,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A row is asked for a column that it does not have, and for one whose name differs in case: what comes?",
-    meaning: "Names must be written as the statement gives them; where None comes, a misspelt name looks like no value.",
+    meaning: "Names are written as the statement gives them; where None comes, a misspelt name looks like no value.",
     setup: &[],
     as_it_comes: observer!(as_it_comes),
     ours: None,

@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "Which collation do a statement's literals have, and what is equal in it?",
-    meaning: "What is equal here may differ in another client: compare columns, or name the collation with the literals.",
+    meaning: "What is equal here may differ in another client: compare columns, or name a literal's collation.",
     setup: &[],
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "TEXT read as bytes, BLOB and VARBINARY read as a String: what comes?",
-    meaning: "Text belongs into TEXT or VARCHAR, bytes into BLOB: what is refused must be declared as what it is read as.",
+    meaning: "Where one is refused, declare the column as what it is read as: texts are TEXT or VARCHAR, bytes BLOB.",
     setup: &["CREATE TABLE t (t TEXT, b BLOB, v VARBINARY(9))", "INSERT INTO t VALUES ('a', 'a', 'a')"],
     as_it_comes: observer!(as_it_comes),
     ours: None,

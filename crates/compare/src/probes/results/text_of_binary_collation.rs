@@ -3,7 +3,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A VARCHAR and a TEXT have the collation utf8mb4_bin: can they be read as a String?",
-    meaning: "Where it is refused, read bytes, or name another collation in the SELECT: utf8mb4_bin is TiDB's default one.",
+    meaning: "Where it is refused, read bytes, or SELECT … COLLATE another: utf8mb4_bin is TiDB's default.",
     setup: &[
         "CREATE TABLE t (v VARCHAR(9) COLLATE utf8mb4_bin, t TEXT COLLATE utf8mb4_bin)",
         "INSERT INTO t VALUES ('a', 'a')",

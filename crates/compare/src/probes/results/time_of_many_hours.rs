@@ -5,7 +5,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A TIME holds 838:59:59, -25:00:01, or -00:30:00: what is it as a Duration?",
-    meaning: "A TIME is a span that may be negative: sqlx's MySqlTime and the others' Value::Time hold it, a Duration does not.",
+    meaning: "A TIME is a span and may be negative: sqlx's MySqlTime and the others' Value::Time hold that too.",
     setup: &["CREATE TABLE t (a TIME, b TIME, c TIME)", "INSERT INTO t VALUES ('838:59:59', '-25:00:01', '-00:30:00')"],
     as_it_comes: observer!(as_it_comes),
     ours: None,
