@@ -92,7 +92,8 @@ pub(super) const CHAPTER: Chapter = Chapter {
         Declined {
             id: "timestamp_in_the_servers_zone",
             question: "The server's own zone is not UTC: which instant does each driver's TIMESTAMP become?",
-            reason: "A comparison changes no global setting of the server's; `session_time_zone` shows which sessions follow it.",
+            reason: "A comparison changes no global setting of the server's; `session_time_zone` shows which sessions \
+                     follow it.",
         },
         Declined {
             id: "dates_and_decimals_as_types_of_crates",
