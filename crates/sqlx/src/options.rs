@@ -25,7 +25,9 @@ pub fn options(config: &ConnectionConfig) -> Result<MySqlConnectOptions> {
         .timezone(Some("+00:00".to_owned()))
         .pipes_as_concat(false)
         .no_engine_substitution(false)
-        .set_names(false);
+        .set_names(false)
+        // As the other two drivers ask for at login; this one would take utf8mb4_unicode_ci.
+        .collation("utf8mb4_general_ci");
     // The driver answers with a hash even of an empty password, which servers refuse.
     if !config.password().is_empty() {
         options = options.password(config.password().expose());
