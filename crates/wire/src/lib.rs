@@ -24,6 +24,8 @@
 //! # }
 //! ```
 //!
+//! A [`Link`] adds a round-trip time, and nothing else.
+//!
 //! What no server of one's own can be made to say, a [`StandIn`] says: it follows a [`Script`] of [`Answer`]s, such as the
 //! [`refusals`] of TiDB Cloud's gateway, and keeps all that its clients send.
 //!
@@ -42,6 +44,7 @@ mod background;
 mod command;
 mod fault;
 mod greeting;
+mod link;
 mod packet;
 mod protocol;
 mod proxy;
@@ -57,6 +60,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use command::{Command, CommandKind, MAX_TEXT_LEN};
 pub use fault::{Fault, Point};
 pub use greeting::{Greeting, Hello, tls_request};
+pub use link::Link;
 pub use proxy::Proxy;
 pub use refusals::Refusal;
 pub use report::{ConnectionReport, Report};
