@@ -153,6 +153,30 @@ impl Connection {
         Ok(())
     }
 
+    /// Gives it back to its pool, and asks that for another, with nothing in between.
+    pub(super) async fn give_back_for_another(self, pool: &Pool) -> Result<Self, BoxError> {
+        match pool.clone() {
+            Pool::Mysql(pool) => {
+                let another = move || {
+                    drop(self);
+                    Ok(Self::Mysql(Some(pool.get_conn()?)))
+                };
+                blocking(another).await
+            }
+            Pool::OurMysql(pool) => {
+                let another = move || {
+                    drop(self);
+                    Ok(Self::OurMysql(Some(pool.get()?)))
+                };
+                blocking(another).await
+            }
+            pool => {
+                drop(self);
+                pool.get().await
+            }
+        }
+    }
+
     /// Gives it back to the pool, for which blocking drivers wait for the server.
     pub(super) async fn give_back(self) -> Result<(), BoxError> {
         match self {
