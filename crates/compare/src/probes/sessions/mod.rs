@@ -19,6 +19,9 @@ mod pool_exhausted_error;
 mod server_restarted;
 mod silent_server_at_connect;
 mod silent_server_in_statement;
+mod sockets;
+mod tcp_keepalive;
+mod tcp_nodelay;
 mod unix_socket;
 mod waiter_given_up;
 mod waiters_in_order;
@@ -87,6 +90,8 @@ pub(super) const CHAPTER: Chapter = Chapter {
         silent_server_in_statement
         given_up_statement_and_connection
         given_up_statement_and_server
+        tcp_nodelay
+        tcp_keepalive
         unix_socket
     ],
     declined: &[],
