@@ -6,6 +6,7 @@ mod empty_pool_and_many_callers;
 mod given_up_statement_and_connection;
 mod given_up_statement_and_server;
 mod hanging_login_and_others;
+mod host_with_several_addresses;
 mod idle_connection_closed;
 mod maximum_age;
 mod maximum_age_and_checkout;
@@ -90,6 +91,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         silent_server_in_statement
         given_up_statement_and_connection
         given_up_statement_and_server
+        host_with_several_addresses
         tcp_nodelay
         tcp_keepalive
         unix_socket
