@@ -4,7 +4,7 @@ use mysql::prelude::Queryable as _;
 use mysql_async::prelude::Queryable as _;
 use sqlx::{
     Executor as _, MySql, MySqlPool, Row as _,
-    mysql::{MySqlPoolOptions, MySqlRow},
+    mysql::{MySqlConnectOptions, MySqlPoolOptions, MySqlRow},
     pool::PoolConnection,
 };
 use tidb_connect_core::{BoxError, ConnectionConfig, pool::PoolPolicy};
@@ -16,7 +16,7 @@ use crate::{
 
 /// A pool, of a driver or of this workspace's crate for it.
 #[derive(Clone, Debug)]
-pub(super) enum Pool {
+pub(in crate::probes) enum Pool {
     Sqlx(MySqlPool),
     Mysql(mysql::Pool),
     MysqlAsync(mysql_async::Pool),
@@ -27,7 +27,7 @@ pub(super) enum Pool {
 
 /// A connection on loan from a [`Pool`].
 #[derive(Debug)]
-pub(super) enum Connection {
+pub(in crate::probes) enum Connection {
     Sqlx(PoolConnection<MySql>),
     /// `None` while a statement runs on it.
     Mysql(Option<mysql::PooledConn>),
@@ -38,30 +38,61 @@ pub(super) enum Connection {
     OurMysqlAsync(tidb_connect_mysql_async::Connection),
 }
 
+/// A driver's options.
+#[derive(Clone, Debug)]
+pub(in crate::probes) enum Options {
+    Sqlx(MySqlConnectOptions),
+    Mysql(mysql::OptsBuilder),
+    MysqlAsync(mysql_async::OptsBuilder),
+}
+
+impl Options {
+    /// With nothing set but where the server is.
+    pub(in crate::probes) fn as_it_comes(driver: Driver, config: &ConnectionConfig) -> Self {
+        match driver {
+            Driver::Sqlx => Self::Sqlx(sqlx_options(config)),
+            Driver::Mysql => Self::Mysql(mysql_options(config)),
+            Driver::MysqlAsync => Self::MysqlAsync(mysql_async_options(config)),
+        }
+    }
+}
+
 impl Pool {
-    /// The driver's pool as it comes, but of at most `max` connections. Opens none before it has to.
-    pub(super) async fn as_it_comes(driver: Driver, config: &ConnectionConfig, max: u32) -> Result<Self, BoxError> {
-        Ok(match driver {
-            Driver::Sqlx => {
-                Self::Sqlx(MySqlPoolOptions::new().max_connections(max).connect_lazy_with(sqlx_options(config)))
+    /// The driver's pool as it comes, but of at most `max` connections.
+    pub(in crate::probes) async fn as_it_comes(
+        driver: Driver,
+        config: &ConnectionConfig,
+        max: u32,
+    ) -> Result<Self, BoxError> {
+        Self::of(Options::as_it_comes(driver, config), max).await
+    }
+
+    /// The driver's pool with these options, of at most `max` connections. Opens none before it has to.
+    pub(in crate::probes) async fn of(options: Options, max: u32) -> Result<Self, BoxError> {
+        Ok(match options {
+            Options::Sqlx(options) => {
+                Self::Sqlx(MySqlPoolOptions::new().max_connections(max).connect_lazy_with(options))
             }
-            Driver::Mysql => {
+            Options::Mysql(options) => {
                 let few = mysql::PoolConstraints::new(0, max as usize).unwrap_or_default();
-                let few = mysql::PoolOpts::default().with_constraints(few);
-                let options = mysql_options(config).pool_opts(few);
+                let options = options.pool_opts(mysql::PoolOpts::default().with_constraints(few));
                 Self::Mysql(blocking(move || Ok(mysql::Pool::new(options)?)).await?)
             }
-            Driver::MysqlAsync => {
+            Options::MysqlAsync(options) => {
                 // The lower number, 10 as it comes, is how many it keeps.
                 let few = mysql_async::PoolConstraints::new(max.min(10) as usize, max as usize).unwrap_or_default();
                 let few = mysql_async::PoolOpts::default().with_constraints(few);
-                Self::MysqlAsync(mysql_async::Pool::new(mysql_async_options(config).pool_opts(few)))
+                Self::MysqlAsync(mysql_async::Pool::new(options.pool_opts(few)))
             }
         })
     }
 
     /// The pool of this workspace's crate for the driver.
-    pub(super) fn ours(driver: Driver, config: &ConnectionConfig, policy: PoolPolicy) -> Result<Self, BoxError> {
+    pub(in crate::probes) fn ours(
+        driver: Driver,
+        config: &ConnectionConfig,
+        policy: PoolPolicy,
+    ) -> Result<Self, BoxError> {
         let config = config.clone().with_pool(policy);
         Ok(match driver {
             Driver::Sqlx => Self::OurSqlx(tidb_connect_sqlx::Pool::new(&config)?),
@@ -71,7 +102,7 @@ impl Pool {
     }
 
     /// Takes a connection.
-    pub(super) async fn get(&self) -> Result<Connection, BoxError> {
+    pub(in crate::probes) async fn get(&self) -> Result<Connection, BoxError> {
         Ok(match self {
             Self::Sqlx(pool) => Connection::Sqlx(pool.acquire().await?),
             Self::Mysql(pool) => {
@@ -89,7 +120,7 @@ impl Pool {
     }
 
     /// Takes that many connections, and gives them back.
-    pub(super) async fn warm(&self, connections: usize) -> Result<(), BoxError> {
+    pub(in crate::probes) async fn warm(&self, connections: usize) -> Result<(), BoxError> {
         let mut taken = Vec::new();
         for _ in 0..connections {
             taken.push(self.get().await?);
@@ -101,7 +132,7 @@ impl Pool {
     }
 
     /// Closes the pool, as far as it can be closed.
-    pub(super) async fn close(self) -> Result<(), BoxError> {
+    pub(in crate::probes) async fn close(self) -> Result<(), BoxError> {
         match self {
             Self::Sqlx(pool) => pool.close().await,
             // All that can be done is to drop it.
@@ -123,7 +154,7 @@ impl Pool {
 
 impl Connection {
     /// Runs a statement as text: the first value of its first row, empty where there is none.
-    pub(super) async fn text(&mut self, statement: &'static str) -> Result<String, BoxError> {
+    pub(in crate::probes) async fn text(&mut self, statement: &'static str) -> Result<String, BoxError> {
         Ok(match self {
             Self::Sqlx(connection) => shown(connection.fetch_optional(statement).await?)?,
             Self::OurSqlx(connection) => shown(connection.fetch_optional(statement).await?)?,
@@ -137,7 +168,7 @@ impl Connection {
     }
 
     /// Runs a prepared statement whose rows do not matter.
-    pub(super) async fn prepared(&mut self, statement: &'static str) -> Result<(), BoxError> {
+    pub(in crate::probes) async fn prepared(&mut self, statement: &'static str) -> Result<(), BoxError> {
         match self {
             Self::Sqlx(connection) => {
                 sqlx::query(statement).execute(&mut **connection).await?;
@@ -154,7 +185,7 @@ impl Connection {
     }
 
     /// Gives it back to its pool, and asks that for another, with nothing in between.
-    pub(super) async fn give_back_for_another(self, pool: &Pool) -> Result<Self, BoxError> {
+    pub(in crate::probes) async fn give_back_for_another(self, pool: &Pool) -> Result<Self, BoxError> {
         match pool.clone() {
             Pool::Mysql(pool) => {
                 let another = move || {
@@ -178,7 +209,7 @@ impl Connection {
     }
 
     /// Gives it back to the pool, for which blocking drivers wait for the server.
-    pub(super) async fn give_back(self) -> Result<(), BoxError> {
+    pub(in crate::probes) async fn give_back(self) -> Result<(), BoxError> {
         match self {
             Self::Mysql(_) | Self::OurMysql(_) => {
                 blocking(move || {
@@ -208,7 +239,8 @@ async fn on_thread<C: Send + 'static, T: Send + 'static>(
 }
 
 fn shown(row: Option<MySqlRow>) -> Result<String, BoxError> {
-    let value = row.filter(|row| !row.is_empty()).map(|row| row.try_get_unchecked::<Option<String>, _>(0)).transpose()?;
+    let value =
+        row.filter(|row| !row.is_empty()).map(|row| row.try_get_unchecked::<Option<String>, _>(0)).transpose()?;
     Ok(value.flatten().unwrap_or_default())
 }
 
@@ -221,6 +253,6 @@ fn first(row: Option<mysql::Row>) -> String {
 }
 
 /// The default rules of this workspace's pools, with at most `max` connections.
-pub(super) fn at_most(max: u32) -> PoolPolicy {
+pub(in crate::probes) fn at_most(max: u32) -> PoolPolicy {
     PoolPolicy::default().with_max_connections(max as usize)
 }
