@@ -22,7 +22,7 @@ use super::sessions::pools::{Options, Pool};
 use crate::{
     Driver,
     lab::{PATIENCE, caught},
-    probe::{Chapter, probes},
+    probe::{Chapter, Declined, probes},
 };
 
 pub(super) const CHAPTER: Chapter = Chapter {
@@ -42,7 +42,11 @@ pub(super) const CHAPTER: Chapter = Chapter {
         caching_sha2_without_tls
         damaged_packets
     ],
-    declined: &[],
+    declined: &[Declined {
+        id: "password_by_rsa",
+        question: "A user of caching_sha2_password logs in without TLS: is the password sent by the server's RSA key?",
+        reason: "Only MySQL itself has such a key: TiDB takes the password over TLS alone, and MariaDB has no such method.",
+    }],
 };
 
 /// The password of every login here, which is looked for in all that is sent and shown.
@@ -84,10 +88,11 @@ fn tls_required(driver: Driver, config: &ConnectionConfig, authority: Option<&Pa
     match Options::as_it_comes(driver, config) {
         Options::Sqlx(options) => {
             let options = options.ssl_mode(sqlx::mysql::MySqlSslMode::Required);
-            Options::Sqlx(match authority {
+            let options = match authority {
                 Some(path) => options.ssl_ca(path),
                 None => options,
-            })
+            };
+            Options::Sqlx(options.into())
         }
         Options::Mysql(options) => {
             let tls = mysql::SslOpts::default().with_root_cert_path(authority.map(ToOwned::to_owned));
@@ -96,7 +101,7 @@ fn tls_required(driver: Driver, config: &ConnectionConfig, authority: Option<&Pa
         Options::MysqlAsync(options) => {
             let authorities = authority.map(|path| path.to_owned().into()).into_iter().collect();
             let tls = mysql_async::SslOpts::default().with_root_certs(authorities);
-            Options::MysqlAsync(options.ssl_opts(Some(tls)))
+            Options::MysqlAsync(options.ssl_opts(Some(tls)).into())
         }
     }
 }

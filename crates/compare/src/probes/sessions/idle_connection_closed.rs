@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use super::{
     closed_while_idle,
     pools::{Pool, at_most},
@@ -16,14 +14,12 @@ pub(super) const PROBE: Probe = Probe {
     ours: Some(observer!(ours)),
 };
 
+const A_WHILE: Duration = Duration::from_millis(600);
+
 async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
-    observe(&lab, &Pool::as_it_comes(driver, &lab.config(), 1).await?).await
+    closed_while_idle(&lab, &Pool::as_it_comes(driver, &lab.config(), 1).await?, A_WHILE).await
 }
 
 async fn ours(driver: Driver, lab: Lab) -> Observed {
-    observe(&lab, &Pool::ours(driver, &lab.config(), at_most(1))?).await
-}
-
-async fn observe(lab: &Lab, pool: &Pool) -> Observed {
-    closed_while_idle(lab, pool, sleep(Duration::from_millis(600))).await
+    closed_while_idle(&lab, &Pool::ours(driver, &lab.config(), at_most(1))?, A_WHILE).await
 }

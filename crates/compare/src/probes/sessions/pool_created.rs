@@ -1,5 +1,5 @@
 use super::pools::Pool;
-use crate::{lab::blocking, probes::prelude::*};
+use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A pool is created, and nothing else is set: how many connections does that open?",

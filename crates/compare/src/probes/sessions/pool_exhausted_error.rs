@@ -4,7 +4,7 @@ use sqlx::mysql::MySqlPoolOptions;
 use tokio::time::timeout;
 
 use super::pools::{Pool, at_most};
-use crate::{lab::blocking, probes::prelude::*};
+use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "All connections stay in use, and the caller waits a tenth of a second at most: what does the error say?",

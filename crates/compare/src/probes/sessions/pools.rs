@@ -41,18 +41,18 @@ pub(in crate::probes) enum Connection {
 /// A driver's options.
 #[derive(Clone, Debug)]
 pub(in crate::probes) enum Options {
-    Sqlx(MySqlConnectOptions),
+    Sqlx(Box<MySqlConnectOptions>),
     Mysql(mysql::OptsBuilder),
-    MysqlAsync(mysql_async::OptsBuilder),
+    MysqlAsync(Box<mysql_async::OptsBuilder>),
 }
 
 impl Options {
     /// With nothing set but where the server is.
     pub(in crate::probes) fn as_it_comes(driver: Driver, config: &ConnectionConfig) -> Self {
         match driver {
-            Driver::Sqlx => Self::Sqlx(sqlx_options(config)),
+            Driver::Sqlx => Self::Sqlx(sqlx_options(config).into()),
             Driver::Mysql => Self::Mysql(mysql_options(config)),
-            Driver::MysqlAsync => Self::MysqlAsync(mysql_async_options(config)),
+            Driver::MysqlAsync => Self::MysqlAsync(mysql_async_options(config).into()),
         }
     }
 }
@@ -71,7 +71,7 @@ impl Pool {
     pub(in crate::probes) async fn of(options: Options, max: u32) -> Result<Self, BoxError> {
         Ok(match options {
             Options::Sqlx(options) => {
-                Self::Sqlx(MySqlPoolOptions::new().max_connections(max).connect_lazy_with(options))
+                Self::Sqlx(MySqlPoolOptions::new().max_connections(max).connect_lazy_with(*options))
             }
             Options::Mysql(options) => {
                 let few = mysql::PoolConstraints::new(0, max as usize).unwrap_or_default();

@@ -1,4 +1,4 @@
-use crate::{lab::blocking, probes::prelude::*};
+use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "The server's address is 127.0.0.1: does the driver leave it for a Unix socket?",
