@@ -44,7 +44,7 @@ pub(crate) const ADVICE: &[Question] = &[
             Question::then(
                 "It loads many rows",
                 "mysql, with INSERT statements of many rows each: no driver sends a batch to TiDB in one piece.",
-                &["batch_of_rows"],
+                &["batch_round_trips", "batch_row_fails"],
             ),
         ],
     ),
@@ -112,4 +112,7 @@ pub(crate) const SURPRISES: &[&str] = &[
     "zero_date",
     "time_of_many_hours",
     "password_shown",
+    "table_changed_after_prepare",
+    "second_statement_fails",
+    "statement_of_another_connection",
 ];
