@@ -12,7 +12,7 @@ pub(crate) struct Question {
     /// The probes that it rests on.
     pub(crate) because: &'static [&'static str],
     /// On what it depends.
-    pub(crate) further: &'static [Question],
+    pub(crate) further: &'static [Self],
 }
 
 impl Question {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Report;
-use crate::{Answers, Changes, Costs, Driver, Run, opinion, probes::source_of};
+use crate::{Answers, Changes, Cost, Costs, Driver, Run, opinion, probes::source_of};
 
 #[derive(Serialize)]
 pub(super) struct View<'a> {
@@ -79,7 +79,7 @@ pub(super) struct Elsewhere {
 pub(super) struct CostView<'a> {
     pub(super) name: &'a str,
     #[serde(flatten)]
-    pub(super) cost: &'a crate::Cost,
+    pub(super) cost: &'a Cost,
     pub(super) licences: String,
     /// In hundredths of the dearest.
     pub(super) share: Share,
@@ -172,21 +172,22 @@ fn said<'a>(probe: &'a Answers, name: &'static str) -> Option<Said<'a>> {
     }
 }
 
-fn costs(costs: &Costs) -> Vec<CostView<'_>> {
-    let of = |value: f64, most: f64| if most > 0.0 { (100.0 * value / most).round() as u64 } else { 0 };
-    let most = |value: fn(&crate::Cost) -> f64| costs.values().map(value).fold(0.0, f64::max);
-    let (crates, seconds, bytes): (fn(&crate::Cost) -> f64, fn(&crate::Cost) -> f64, fn(&crate::Cost) -> f64) =
-        (|cost| cost.crates as f64, |cost| cost.compile_seconds, |cost| cost.binary_bytes as f64);
-    let view = |(name, cost)| CostView {
+fn costs<'a>(costs: &'a Costs) -> Vec<CostView<'a>> {
+    let share = |value: fn(&Cost) -> f64, cost| {
+        let most = costs.values().map(value).fold(0.0, f64::max);
+        if most > 0.0 { (100.0 * value(cost) / most).round() as u64 } else { 0 }
+    };
+    let names = [Driver::name, Driver::our_name].into_iter().flat_map(|name| Driver::ALL.map(name));
+    let known = names.filter_map(|name| Some((name, costs.get(name)?)));
+    let view = |(name, cost): (_, &'a Cost)| CostView {
         name,
         cost,
         licences: cost.licences.join(", "),
         share: Share {
-            crates: of(crates(cost), most(crates)),
-            compile_seconds: of(seconds(cost), most(seconds)),
-            binary_bytes: of(bytes(cost), most(bytes)),
+            crates: share(|cost| cost.crates as f64, cost),
+            compile_seconds: share(|cost| cost.compile_seconds, cost),
+            binary_bytes: share(|cost| cost.binary_bytes as f64, cost),
         },
     };
-    let names = [Driver::name, Driver::our_name].into_iter().flat_map(|name| Driver::ALL.map(name));
-    names.filter_map(|name| Some(view((name, costs.get(name)?)))).collect()
+    known.map(view).collect()
 }

@@ -108,8 +108,8 @@ pub async fn load_ends_at_the_first_batch_that_fails(store: &Store) -> Result<()
     };
     equal("how many are stored for certain", error.stored, 20)?;
     equal("how many were begun", error.begun, 30)?;
-    let places: Vec<_> = error.failed.iter().map(|batch| batch.place.clone()).collect();
-    equal("where the batch that failed is", places, [20..30])?;
+    let places: Vec<_> = error.failed.iter().map(|batch| (batch.place.start, batch.place.end)).collect();
+    equal("where the batch that failed is", places, [(20, 30)])?;
     equal("why it failed", error.into_cause().kind(), ErrorKind::AlreadyExists)?;
     equal("the progress until then", progress, [10, 20])?;
     stores_exactly(store, &players[..20]).await
