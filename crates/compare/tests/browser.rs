@@ -65,12 +65,13 @@ fn check(found: &Found, dark: bool) {
     assert!(found.contrast.0 >= 4.5, "text is hard to read: {:?}", found.contrast);
 }
 
-/// The newest kept run, as a page.
+/// A kept run, with another beside it and as what has changed, as a page.
 fn report() -> String {
     let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runs/compare");
     let mut runs: Vec<_> = fs::read_dir(runs).expect("kept runs").map(|run| run.expect("a file").path()).collect();
-    runs.sort();
-    let read = |path: &Path| -> Run { serde_json::from_str(&fs::read_to_string(path).unwrap()).expect("a run") };
+    runs.sort_by(|a, b| b.cmp(a));
+    let read =
+        |path: &Path| -> Run { serde_json::from_str(&fs::read_to_string(path).expect("a file")).expect("a run") };
     let (run, other) = (read(&runs[0]), read(&runs[1]));
     let changes = tidb_connect_compare::Changes::between(&other, &run);
     Report { run: &run, changes: Some(&changes), others: &[other] }.html().expect("a report")
