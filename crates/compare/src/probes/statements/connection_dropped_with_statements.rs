@@ -25,14 +25,19 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
         Driver::MysqlAsync => lab.mysql_async().await?.exec_drop(STATEMENT, (1,)).await?,
     }
     let proxy = lab.proxy()?;
-    let closed = timeout(PATIENCE, async { while proxy.report().open() > 0 { yield_now().await } }).await;
+    let closed = timeout(PATIENCE, async {
+        while proxy.report().open() > 0 {
+            yield_now().await
+        }
+    })
+    .await;
     let mut traffic = lab.traffic_since(&tidb_connect_wire::Report::default())?;
     let executed = traffic.commands.iter().position(|command| command == "COM_STMT_EXECUTE");
     let after = traffic.commands.split_off(executed.map_or(0, |at| at + 1));
     let said = steps(&Traffic { commands: after, ..Traffic::default() });
     Ok(Answer::new(match (closed, &*said) {
         (Err(_), _) => "nothing: it stays open".to_owned(),
-        (Ok(()), "") => "the end of the connection".to_owned(),
-        (Ok(()), said) => format!("{said}, the end of the connection"),
+        (Ok(()), "") => "only the connection's end".to_owned(),
+        (Ok(()), said) => format!("{said}, and the connection's end"),
     }))
 }

@@ -20,9 +20,7 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
             let row = sqlx::query(STATEMENT).bind(3_i64).fetch_one(&mut lab.sqlx().await?).await;
             row.and_then(|row| row.try_get(0)).map_err(BoxError::from)
         }
-        Driver::Mysql => {
-            lab.mysql(|connection| Ok(connection.exec_first(STATEMENT, params! { "n" => 3 })?)).await
-        }
+        Driver::Mysql => lab.mysql(|connection| Ok(connection.exec_first(STATEMENT, params! { "n" => 3 })?)).await,
         Driver::MysqlAsync => {
             let mut connection = lab.mysql_async().await?;
             connection.exec_first(STATEMENT, mysql_async::params! { "n" => 3 }).await.map_err(BoxError::from)

@@ -24,7 +24,12 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
             for _ in 0..RUNS {
                 sqlx::query(STATEMENT).bind(1).fetch_all(&pool).await?;
                 // It comes back in the background, and the next would run on a new connection.
-                timeout(PATIENCE, async { while pool.num_idle() == 0 { yield_now().await } }).await?;
+                timeout(PATIENCE, async {
+                    while pool.num_idle() == 0 {
+                        yield_now().await
+                    }
+                })
+                .await?;
             }
         }
         Driver::Mysql => {
