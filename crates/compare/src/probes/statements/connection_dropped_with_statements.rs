@@ -37,7 +37,7 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
     let said = steps(&Traffic { commands: after, ..Traffic::default() });
     Ok(Answer::new(match (closed, &*said) {
         (Err(_), _) => "nothing: it stays open".to_owned(),
-        (Ok(()), "") => "the end of the connection".to_owned(),
-        (Ok(()), said) => format!("{said}, the end of the connection"),
+        (Ok(()), "") => "only the connection's end".to_owned(),
+        (Ok(()), said) => format!("{said}, and the connection's end"),
     }))
 }

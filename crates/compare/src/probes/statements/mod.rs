@@ -2,6 +2,7 @@ mod batch_round_trips;
 mod batch_row_fails;
 mod connection_dropped_with_statements;
 mod named_parameter_after_minus;
+mod named_parameter_with_capital;
 mod named_parameters;
 mod parameter_above_max_allowed_packet;
 mod parameters_65536;
@@ -13,6 +14,7 @@ mod second_statement_fails;
 mod several_statements;
 mod several_statements_with_parameters;
 mod statement_cache_off;
+mod statement_handle_kept;
 mod statement_of_another_connection;
 mod statement_run_twice;
 mod statement_that_cannot_be_prepared;
@@ -23,6 +25,8 @@ mod text_above_max_allowed_packet;
 mod too_few_parameters;
 mod too_many_parameters;
 mod value_above_16_mib;
+
+use std::io::ErrorKind;
 
 use tidb_connect_core::BoxError;
 use tidb_connect_wire::Report;
@@ -43,6 +47,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         statement_cache_off
         statement_through_the_pool
         statement_of_another_connection
+        statement_handle_kept
         table_changed_after_prepare
         connection_dropped_with_statements
         parameters_65536
@@ -50,6 +55,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         too_many_parameters
         named_parameters
         named_parameter_after_minus
+        named_parameter_with_capital
         several_statements
         several_statements_with_parameters
         second_statement_fails
@@ -120,6 +126,8 @@ fn refusal(error: &BoxError) -> String {
         (Some(sqlx::Error::Io(_)), ..) | (_, Some(mysql::Error::IoError(_)), _) => {
             return "the connection breaks".to_owned();
         }
+        // What it refuses itself to send or to read comes as an error of this kind.
+        (.., Some(mysql_async::Error::Io(mysql_async::IoError::Io(error)))) if error.kind() == ErrorKind::Other => None,
         (.., Some(mysql_async::Error::Io(_))) => return "the connection breaks".to_owned(),
         _ => None,
     };
@@ -139,11 +147,11 @@ fn state<E>(next: &Result<(), E>) -> &'static str {
 const DIGITS: &[&str] =
     &["CREATE TABLE digits (d INT)", "INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)"];
 
-/// A result of 10,000 rows of 4 KiB, which the server makes while it sends.
-const ROWS: &str = "SELECT REPEAT('x', 4096) FROM digits a, digits b, digits c, digits d";
+/// A result of 10,000 rows of 2 KiB, which the server makes while it sends.
+const ROWS: &str = "SELECT REPEAT('x', 2048) FROM digits a, digits b, digits c, digits d";
 
 /// What the values of [`ROWS`] take, in bytes.
-const ALL: u64 = 10_000 * 4096;
+const ALL: u64 = 10_000 * 2048;
 
 /// What has left the server for the driver.
 fn bytes_down(report: &Report) -> u64 {

@@ -11,52 +11,40 @@ pub(super) const PROBE: Probe = Probe {
     ours: None,
 };
 
-const MOST: usize = 65_535;
+const PARAMETERS: usize = 65_536;
 
 async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
-    let (most, more, next) = match driver {
+    let (run, next) = match driver {
         Driver::Sqlx => {
             let mut connection = lab.sqlx().await?;
-            let most = sqlx_statement(MOST).build().execute(&mut connection).await;
-            let more = sqlx_statement(MOST + 1).build().execute(&mut connection).await;
-            let next = connection.execute("SELECT 1").await;
-            let [most, more, next] = [most, more, next].map(|run| run.map(drop).map_err(BoxError::from));
-            (most, more, next)
+            let mut statement = QueryBuilder::<MySql>::new("SELECT 1 IN (");
+            let mut list = statement.separated(",");
+            for _ in 0..PARAMETERS {
+                list.push_bind(1);
+            }
+            list.push_unseparated(")");
+            let run = statement.build().execute(&mut connection).await.map(drop).map_err(BoxError::from);
+            (run, connection.execute("SELECT 1").await.map(drop).map_err(BoxError::from))
         }
         Driver::Mysql => {
             lab.mysql(|connection| {
-                let mut run = |parameters| {
-                    connection.exec_drop(statement(parameters), vec![1; parameters]).map_err(BoxError::from)
-                };
-                let (most, more) = (run(MOST), run(MOST + 1));
-                Ok((most, more, connection.query_drop("SELECT 1").map_err(BoxError::from)))
+                let run = connection.exec_drop(statement(), vec![1; PARAMETERS]).map_err(BoxError::from);
+                Ok((run, connection.query_drop("SELECT 1").map_err(BoxError::from)))
             })
             .await?
         }
         Driver::MysqlAsync => {
             let mut connection = lab.mysql_async().await?;
-            let most = connection.exec_drop(statement(MOST), vec![1; MOST]).await.map_err(BoxError::from);
-            let more = connection.exec_drop(statement(MOST + 1), vec![1; MOST + 1]).await.map_err(BoxError::from);
-            (most, more, connection.query_drop("SELECT 1").await.map_err(BoxError::from))
+            let run = connection.exec_drop(statement(), vec![1; PARAMETERS]).await.map_err(BoxError::from);
+            (run, connection.query_drop("SELECT 1").await.map_err(BoxError::from))
         }
     };
-    most?;
-    match more {
-        Ok(()) => Ok(Answer::new("nobody")),
+    match run {
+        Ok(()) => Ok(Answer::new(format!("nobody; {}", state(&next)))),
         Err(error) => Ok(Answer::new(format!("{}; {}", refusal(&error), state(&next))).with(error)),
     }
 }
 
-fn statement(parameters: usize) -> String {
-    format!("SELECT 1 IN ({})", vec!["?"; parameters].join(","))
-}
-
-fn sqlx_statement(parameters: usize) -> QueryBuilder<'static, MySql> {
-    let mut statement = QueryBuilder::new("SELECT 1 IN (");
-    let mut list = statement.separated(",");
-    for _ in 0..parameters {
-        list.push_bind(1);
-    }
-    list.push_unseparated(")");
-    statement
+fn statement() -> String {
+    format!("SELECT 1 IN ({})", vec!["?"; PARAMETERS].join(","))
 }

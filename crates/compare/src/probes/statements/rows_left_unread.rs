@@ -6,7 +6,7 @@ use super::{ALL, DIGITS, ROWS, bytes_down, state};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "A program reads the first row of a result of 41 MB, drops the rest, and runs its next statement: what happens to the rest?",
+    question: "A program reads the first row of a result of 20 MB, drops the rest, and runs its next statement: what happens to the rest?",
     meaning: "Rows that are not wanted are best not asked for (LIMIT): else they are paid for in time, or with the connection.",
     setup: DIGITS,
     as_it_comes: observer!(as_it_comes),
@@ -60,8 +60,7 @@ async fn through_mysql_async(connection: &mut impl mysql_async::prelude::Queryab
 
 fn answer(lab: &Lab, next: Next) -> Observed {
     let arrived = bytes_down(&lab.proxy()?.report());
-    let rest = if arrived < ALL { "it is not read" } else { "all of it is read first" };
-    let answer = Answer::new(format!("{rest}; {}", state(&next)));
-    let answer = answer.with(format!("{} MB have left the server, up to the system's buffers", arrived / 1_000_000));
+    let rest = if arrived < ALL { "it is not read" } else { "all 20 MB are read first" };
+    let answer = Answer::new(format!("{rest}; {}", state(&next))).with(format!("{arrived} bytes have left the server"));
     Ok(next.err().into_iter().fold(answer, Answer::with))
 }

@@ -7,8 +7,8 @@ use super::{ALL, DIGITS, ROWS, bytes_down};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "A program reads the first row of a result of 41 MB, and pauses: does the driver read on?",
-    meaning: "Where it does not, a result of any size can be read row by row; the server waits meanwhile, and so do its locks and memory.",
+    question: "A program reads the first row of a result of 20 MB, and pauses: does the driver read on?",
+    meaning: "Where it does not, a result of any size can be read row by row; the server waits meanwhile, and keeps its snapshot.",
     setup: DIGITS,
     as_it_comes: observer!(as_it_comes),
     ours: None,
@@ -41,7 +41,8 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
         }
     };
     let answer = if arrived < ALL { "no: it waits, and so does the server" } else { "yes: to the end" };
-    Ok(Answer::new(answer).with(format!("{} MB have left the server, up to the system's buffers", arrived / 1_000_000)))
+    Ok(Answer::new(answer)
+        .with(format!("{arrived} bytes have left the server, for the driver or the system's buffers")))
 }
 
 /// How much has come from the server once no more comes.

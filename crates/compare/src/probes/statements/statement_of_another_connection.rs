@@ -27,8 +27,16 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
             let options = lab.mysql_options();
             blocking(move || {
                 let (mut first, mut second) = (mysql::Conn::new(options.clone())?, mysql::Conn::new(options)?);
-                let statement = first.prep(PREPARED)?;
-                second.prep(OTHER)?;
+                let (mut statement, mut other) = (first.prep(PREPARED)?, second.prep(OTHER)?);
+                // Each connection counts for itself; some servers go on where an ended connection stopped.
+                while statement.id() < other.id() {
+                    first.close(statement)?;
+                    statement = first.prep(PREPARED)?;
+                }
+                while other.id() < statement.id() {
+                    second.close(other)?;
+                    other = second.prep(OTHER)?;
+                }
                 let row: Option<(String, i64)> = second.exec_first(&statement, (1,))?;
                 Ok(row.unwrap_or_default().0)
             })
@@ -36,8 +44,15 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
         }
         Driver::MysqlAsync => {
             let (mut first, mut second) = (lab.mysql_async().await?, lab.mysql_async().await?);
-            let statement = first.prep(PREPARED).await?;
-            second.prep(OTHER).await?;
+            let (mut statement, mut other) = (first.prep(PREPARED).await?, second.prep(OTHER).await?);
+            while statement.id() < other.id() {
+                first.close(statement).await?;
+                statement = first.prep(PREPARED).await?;
+            }
+            while other.id() < statement.id() {
+                second.close(other).await?;
+                other = second.prep(OTHER).await?;
+            }
             let row: Result<Option<(String, i64)>, _> = second.exec_first(&statement, (1,)).await;
             row.map(|row| row.unwrap_or_default().0).map_err(BoxError::from)
         }

@@ -1,0 +1,36 @@
+use mysql::params;
+use sqlx::Row as _;
+
+use super::refusal;
+use crate::probes::prelude::*;
+
+pub(super) const PROBE: Probe = Probe {
+    question: "A named parameter has a capital letter, as in `:itemPrice`: is it found?",
+    meaning: "Where it is not, the name ends before the capital, and the rest of it stays in the statement: write `:item_price`.",
+    setup: &[],
+    as_it_comes: observer!(as_it_comes),
+    ours: None,
+};
+
+const STATEMENT: &str = "SELECT 10 - :itemPrice";
+
+async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
+    let difference = match driver {
+        Driver::Sqlx => {
+            let row = sqlx::query(STATEMENT).bind(3_i64).fetch_one(&mut lab.sqlx().await?).await;
+            row.and_then(|row| row.try_get(0)).map_err(BoxError::from)
+        }
+        Driver::Mysql => {
+            lab.mysql(|connection| Ok(connection.exec_first(STATEMENT, params! { "itemPrice" => 3 })?)).await
+        }
+        Driver::MysqlAsync => {
+            let mut connection = lab.mysql_async().await?;
+            connection.exec_first(STATEMENT, mysql_async::params! { "itemPrice" => 3 }).await.map_err(BoxError::from)
+        }
+    };
+    match difference {
+        Ok(Some(7_i64)) => Ok(Answer::new("yes")),
+        Ok(other) => Ok(Answer::new("no: with a wrong result").with(format!("{other:?} in place of 7"))),
+        Err(error) => Ok(Answer::new(format!("no: {}", refusal(&error))).with(error)),
+    }
+}
