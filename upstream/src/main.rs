@@ -1,0 +1,37 @@
+//! Runs the reproduction of a driver's defect: `tidb-connect-upstream sqlx_cancelled_begin`, or `--list` for their names.
+//!
+//! Each module is a whole program, to be pasted as `main.rs`. It ends with 0 where the driver does what it should, with
+//! 2 where the defect is there, and with 1 where that could not be seen. Those that need a server take `DATABASE_URL`.
+
+mod sqlx_cancelled_begin;
+mod sqlx_dropped_mid_packet;
+mod sqlx_empty_password;
+mod sqlx_refused_connection;
+mod sqlx_truncated_packets;
+
+use std::{env, error::Error, process::ExitCode};
+
+type Reproduction = fn() -> Result<ExitCode, Box<dyn Error>>;
+
+const DEFECTS: &[(&str, Reproduction)] = &[
+    ("sqlx_cancelled_begin", sqlx_cancelled_begin::main),
+    ("sqlx_dropped_mid_packet", sqlx_dropped_mid_packet::main),
+    ("sqlx_empty_password", sqlx_empty_password::main),
+    ("sqlx_truncated_packets", sqlx_truncated_packets::main),
+    ("sqlx_refused_connection", sqlx_refused_connection::main),
+];
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let mut arguments = env::args().skip(1);
+    let (Some(name), None) = (arguments.next(), arguments.next()) else {
+        return Err("the name of a defect, or --list".into());
+    };
+    if name == "--list" {
+        DEFECTS.iter().for_each(|(name, _)| println!("{name}"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    match DEFECTS.iter().find(|(known, _)| *known == name) {
+        Some((_, reproduce)) => reproduce(),
+        None => Err(format!("there is no defect {name}; --list shows them").into()),
+    }
+}
