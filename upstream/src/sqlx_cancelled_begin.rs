@@ -33,7 +33,9 @@ pub async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM cancelled_begin").fetch_one(&mut other).await?;
     sqlx::query("DROP TABLE cancelled_begin").execute(&mut other).await?;
 
-    println!("expected: an INSERT on the pool is committed: 1 inserted, 1 seen by others, 1 left when the pool is closed");
+    println!(
+        "expected: an INSERT on the pool is committed: 1 inserted, 1 seen by others, 1 left when the pool is closed"
+    );
     println!("happens:  {inserted} inserted, {seen} seen by others, {left} left when the pool is closed");
     Ok(if seen == 1 { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

@@ -24,7 +24,8 @@ use sqlx::{
 use tokio::time::timeout;
 
 /// Protocol 10, with mysql_native_password and without TLS.
-const GREETING: &[u8] = b"\x0a8.0.11\0\x01\0\0\0AAAAAAAA\0\x01\x82\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0AAAAAAAAAAAA\0\
+const GREETING: &[u8] =
+    b"\x0a8.0.11\0\x01\0\0\0AAAAAAAA\0\x01\x82\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0AAAAAAAAAAAA\0\
     mysql_native_password\0";
 const OK: &[u8] = b"\0\0\0\x02\0\0\0";
 const EOF: &[u8] = b"\xfe\0\0\x02\0";
@@ -39,12 +40,8 @@ pub async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let port = listener.local_addr()?.port();
     thread::spawn(move || serve(&listener));
 
-    let mut connection = MySqlConnectOptions::new()
-        .host("127.0.0.1")
-        .port(port)
-        .ssl_mode(MySqlSslMode::Disabled)
-        .connect()
-        .await?;
+    let mut connection =
+        MySqlConnectOptions::new().host("127.0.0.1").port(port).ssl_mode(MySqlSslMode::Disabled).connect().await?;
     let select = timeout(Duration::from_millis(300), connection.fetch_all("SELECT first, second FROM texts")).await;
     if select.is_ok() {
         return Err("the SELECT was answered before it was given up".into());

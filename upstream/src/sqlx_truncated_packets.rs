@@ -19,7 +19,8 @@ use sqlx::{
 };
 
 /// Protocol 10, with mysql_native_password and without TLS.
-const GREETING: &[u8] = b"\x0a8.0.11\0\x01\0\0\0AAAAAAAA\0\x01\x82\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0AAAAAAAAAAAA\0\
+const GREETING: &[u8] =
+    b"\x0a8.0.11\0\x01\0\0\0AAAAAAAA\0\x01\x82\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0AAAAAAAAAAAA\0\
     mysql_native_password\0";
 const OK: &[u8] = b"\0\0\0\x02\0\0\0";
 
