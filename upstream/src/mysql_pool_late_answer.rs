@@ -1,5 +1,5 @@
-//! mysql: after a read time-out the pool takes the late answer for that of its own command, and hands on a connection on
-//! which every statement is answered with what belongs to the one before it, of another user of the pool.
+//! mysql: after a read time-out the pool takes the late answer for that of its own command, so that the next user gets an
+//! answer that is not theirs; without reset and check everybody after them gets that of the user before.
 //!
 //! ```toml
 //! mysql = "=28.0.4"
