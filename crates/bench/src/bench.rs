@@ -171,7 +171,7 @@ pub struct Progress<'a> {
 }
 
 /// The rounds of all subjects at a point: A B C, A B C, and so on. The first turn of each is not counted.
-async fn in_turns(
+pub(crate) async fn in_turns(
     settings: &Settings,
     point: &Point,
     data: &Arc<Data>,

@@ -17,6 +17,8 @@ mod load;
 mod run;
 mod settings;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use bench::{Bench, Progress};

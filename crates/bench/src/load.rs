@@ -86,8 +86,8 @@ impl Tally {
     }
 }
 
-/// Puts load on `subject`, with as many tasks as there are `operations`. Dropped half-way, it leaves nothing that begins
-/// another operation.
+/// Puts load on `subject`, with as many tasks as there are `operations`. Dropped half-way, its tasks end at once; those of a
+/// subject that blocks end with the round.
 ///
 /// # Errors
 /// When the round does not end. What operations report is counted.
@@ -202,7 +202,8 @@ async fn when_due(round: Arc<Round>, mut operations: Operations, schedule: Arc<S
 #[derive(Debug)]
 struct Schedule {
     begins: Instant,
-    interval: Duration,
+    /// Operations a second.
+    rate: f64,
     operations: u64,
     /// A permit for each that is due and not begun.
     due: Semaphore,
@@ -211,11 +212,10 @@ struct Schedule {
 
 impl Schedule {
     fn start(pace: Pace, rate: f64) -> Result<Arc<Self>> {
-        let interval = Duration::from_secs_f64(rate.recip());
-        let operations = ((pace.warm_up + pace.counted).as_secs_f64() * rate).ceil() as u64;
+        let operations = ((pace.warm_up + pace.counted).as_secs_f64() * rate).round() as u64;
         let schedule = Arc::new(Self {
             begins: Instant::now(),
-            interval,
+            rate,
             operations,
             due: Semaphore::new(0),
             begun: AtomicU64::new(0),
@@ -227,7 +227,7 @@ impl Schedule {
     }
 
     fn due(&self, number: u64) -> Instant {
-        self.begins + self.interval.mul_f64(number as f64)
+        self.begins + Duration::from_secs_f64(number as f64 / self.rate)
     }
 
     /// Waits for the next operation, and says when it was due; none when all have begun, or it is too late.

@@ -17,24 +17,27 @@ impl Run {
         for measurement in &self.measurements {
             let mut table = Table::new();
             table
-                .load_preset(presets::UTF8_FULL_CONDENSED)
+                .load_preset(presets::UTF8_HORIZONTAL_ONLY)
                 .set_content_arrangement(ContentArrangement::Dynamic)
-                .set_width(width);
-            table.set_header(["", "× bare", "(range)", "a second", "p50 ms", "p90", "p99", "p99.9", "max", "errors"]);
+                .set_width(width)
+                .set_header(["", "× bare", "(range)", "a second", "p50 ms", "p99 ms", "p99.9 ms"]);
             for subject in &measurement.subjects {
                 table.add_row(row(subject));
             }
-            for column in table.column_iter_mut().skip(1) {
-                column.set_cell_alignment(CellAlignment::Right);
+            for (number, column) in table.column_iter_mut().enumerate() {
+                column.set_padding((0, 1));
+                column.set_cell_alignment(if number == 0 { CellAlignment::Left } else { CellAlignment::Right });
             }
             text += &format!("\n{}\n{table}\n", self.heading(&measurement.point));
-            let failed = measurement.subjects.iter().filter_map(|of| Some((&of.subject, of.first_error.as_ref()?)));
-            for (subject, error) in failed {
-                text += &format!("{subject}: {error}\n");
+            for subject in measurement.subjects.iter().filter(|subject| subject.errors() > 0) {
+                let first = subject.first_error.as_deref().unwrap_or_default();
+                text +=
+                    &format!("{}: {} operations failed, the first with: {first}\n", subject.subject, subject.errors());
             }
             let late: u64 = measurement.subjects.iter().flat_map(|of| &of.rounds).map(|round| round.not_started).sum();
             if late > 0 {
-                text += &format!("{late} operations were due and never began: the rate is more than some can do\n");
+                text +=
+                    &format!("{late} operations were due and never began: this rate is more than some can keep up\n");
             }
         }
         let what = match self.settings.rate {
@@ -67,13 +70,11 @@ impl Run {
     }
 }
 
-fn row(of: &Measured) -> [String; 10] {
+fn row(of: &Measured) -> [String; 7] {
     let (ratio, range) = of.ratio.as_ref().map_or_else(Default::default, |ratio| {
         (format!("{:.2}", ratio.median), format!("{:.2}–{:.2}", ratio.min, ratio.max))
     });
-    let latency = of.latency_us;
-    let [p50, p90, p99, p999, max] =
-        [latency.p50, latency.p90, latency.p99, latency.p999, latency.max].map(|us| format!("{:.2}", us / 1000.0));
-    let errors = if of.errors() == 0 { String::new() } else { of.errors().to_string() };
-    [of.subject.clone(), ratio, range, format!("{:.0}", of.throughput()), p50, p90, p99, p999, max, errors]
+    let milliseconds = |us: f64| format!("{:.2}", us / 1000.0);
+    let [p50, p99, p999] = [of.latency_us.p50, of.latency_us.p99, of.latency_us.p999].map(milliseconds);
+    [of.subject.clone(), ratio, range, format!("{:.0}", of.throughput()), p50, p99, p999]
 }
