@@ -19,8 +19,13 @@ run driver="sqlx" *flags: server
 doctor *flags:
     @cargo run --quiet --package tidb-connect-cli -- doctor "$@"
 
+# What each driver does, question by question: `just compare`, then any flags of the CLI, such as `--format html`.
+[no-exit-message]
+compare *flags: server
+    @cargo run --quiet --package tidb-connect-cli -- compare "$@"
+
 # Everything that must hold: formatting, lints, documentation, and every test against a throw-away server.
-test: server
+test: server browser
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps
@@ -76,6 +81,20 @@ chaos *settings: server
 playground *command: server
     @cargo build --quiet --package tidb-connect-cli
     @{{ built }}/tidb-connect playground "$@"
+
+# Installs Chromium, in which the report of `compare` is tested, where there is none, after saying so.
+[private]
+browser:
+    #!/bin/sh
+    set -eu
+    if [ -n "${CHROMIUM:-}" ] || command -v chromium >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
+        exit 0
+    fi
+    sudo=$( [ "$(id -u)" = 0 ] || echo sudo )
+    echo "No browser is here to test the report in. Installing Debian's chromium (350 MB):" >&2
+    echo "  ${sudo:+$sudo }apt-get install --yes --no-install-recommends chromium" >&2
+    $sudo apt-get update --quiet=2 >&2
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends chromium >&2
 
 # Installs MariaDB's server where no server can be found or started, after saying so.
 [private]

@@ -232,10 +232,6 @@ async fn output(
 ) -> std::result::Result<String, BoxError> {
     let mut command = Command::new(program);
     command.current_dir(folder).args(arguments).env("CARGO_TARGET_DIR", folder.join("target")).kill_on_drop(true);
-    // What `cargo run` sets for us is not meant for them.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PKG_")) {
-        command.env_remove(name);
-    }
     let output = command.output().await?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());

@@ -26,9 +26,7 @@ pub(crate) struct Lab {
 #[derive(Debug)]
 struct Shared {
     server: Server,
-    /// Leads to the server itself, and to the database of the comparison.
-    direct: ConnectionConfig,
-    /// Leads through the proxy, where there is one.
+    /// Leads to the database of the comparison, through the proxy where there is one.
     config: ConnectionConfig,
     /// None where connections are encrypted: they could not be read, and the certificate would not fit.
     proxy: Option<Proxy>,
@@ -57,7 +55,7 @@ impl Lab {
             }
         };
         let side = Pool::new(&direct)?;
-        Ok(Self { shared: Arc::new(Shared { server, direct, config, proxy, side }) })
+        Ok(Self { shared: Arc::new(Shared { server, config, proxy, side }) })
     }
 
     /// The configuration that leads to the server, for this workspace's crates.

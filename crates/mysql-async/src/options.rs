@@ -31,6 +31,8 @@ pub fn options(config: &ConnectionConfig) -> Result<OptsBuilder> {
     let pool_opts = PoolOpts::default()
         .with_constraints(PoolConstraints::new(0, pool.max_connections()).unwrap_or_default())
         .with_abs_conn_ttl(Some(pool.recycle()))
+        // With none, the driver closes every connection above the minimum as soon as it comes back.
+        .with_inactive_connection_ttl(pool.recycle())
         .with_reset_connection(false);
     Ok(OptsBuilder::default()
         .ip_or_hostname(config.host())

@@ -9,7 +9,7 @@ use std::{
 use indicatif::ProgressBar;
 use tidb_connect_core::{
     ConnectionConfig, Error, ErrorKind, Outcome, Result, Settings,
-    players::{NewPlayer, Player, PlayerStore, PlayerStoreExt, Trade},
+    players::{LoadError, NewPlayer, Player, PlayerStore, PlayerStoreExt, Trade},
 };
 use tokio::time::timeout;
 
@@ -108,7 +108,7 @@ async fn steps(store: &dyn PlayerStore, out: &mut (dyn Write + Send)) -> Result<
     let bar = ProgressBar::new(200);
     let loaded = store.load(players, 50, |stored| bar.set_position(stored)).await;
     bar.finish_and_clear();
-    loaded.map_err(|error| error.cause)?;
+    loaded.map_err(LoadError::into_cause)?;
     print(out, &format!("number of players: {}", store.count().await?))?;
     for player in store.list(None, 3).await? {
         print(out, &player)?;

@@ -69,7 +69,7 @@ pub(super) struct Said<'a> {
 
 /// What another server makes different.
 #[derive(Serialize)]
-struct Elsewhere {
+pub(super) struct Elsewhere {
     server: String,
     date: String,
     changes: Changes,
@@ -86,7 +86,7 @@ pub(super) struct CostView<'a> {
 }
 
 #[derive(Serialize)]
-struct Share {
+pub(super) struct Share {
     crates: u64,
     compile_seconds: u64,
     binary_bytes: u64,

@@ -1,48 +1,58 @@
 //! What is built on a store's methods, for every store.
 
-use std::{error::Error as StdError, fmt, future::Future};
+use std::{error::Error as StdError, fmt, future::Future, ops::Range};
 
-use futures_util::stream::{self, Stream, TryStreamExt};
+use futures_util::stream::{self, FuturesUnordered, Stream, StreamExt, TryStreamExt};
 
 use super::{NewPlayer, Player, PlayerId, PlayerStore};
 use crate::Error;
 
 /// Conveniences for every [`PlayerStore`], `dyn` ones included. Not to be implemented: all types that can have it do.
 pub trait PlayerStoreExt: PlayerStore {
-    /// Creates any number of players, `batch` a statement, and returns how many.
+    /// Creates any number of players, many a statement, and returns how many.
     ///
-    /// Each batch is [`create_many`](PlayerStore::create_many), so atomic by itself and one round trip; the whole is
-    /// not. Memory is bounded by one batch. A `batch` of 0 counts as 1, and one above
-    /// [`MAX_ROWS`](super::sql::MAX_ROWS) as that. `on_progress` hears the number of players stored so far.
+    /// `batches` is a number of rows, or a [`Batches`] that also has several statements under way at once, on as many
+    /// connections. Each batch is [`create_many`](PlayerStore::create_many), so atomic by itself and one round trip; the
+    /// whole is not. Memory is bounded by what is under way. `on_progress` hears the number of players stored so far.
     ///
     /// # Errors
-    /// The first batch that fails ends it; [`LoadError`] says what is stored.
+    /// After a batch that fails none is begun, and those under way are waited for; [`LoadError`] says what is stored.
     fn load<I>(
         &self,
         players: I,
-        batch: usize,
+        batches: impl Into<Batches>,
         mut on_progress: impl FnMut(u64) + Send,
     ) -> impl Future<Output = Result<u64, LoadError>> + Send
     where
         I: IntoIterator<Item = NewPlayer> + Send,
         I::IntoIter: Send,
     {
+        let Batches { rows, in_flight } = batches.into();
         async move {
-            let (batch, mut stored) = (batch.clamp(1, super::sql::MAX_ROWS), 0);
-            let mut players = players.into_iter();
-            let mut rows = Vec::with_capacity(batch);
+            let (mut players, mut begun) = (players.into_iter(), 0);
+            let (mut stored, mut failed) = (0, Vec::new());
+            let mut under_way = FuturesUnordered::new();
             loop {
-                rows.clear();
-                rows.extend(players.by_ref().take(batch));
-                if rows.is_empty() {
-                    return Ok(stored);
+                while failed.is_empty() && under_way.len() < in_flight {
+                    let batch: Vec<_> = players.by_ref().take(rows).collect();
+                    if batch.is_empty() {
+                        break;
+                    }
+                    let place = begun..begun + batch.len() as u64;
+                    begun = place.end;
+                    under_way.push(async move { (place, self.create_many(&batch).await) });
                 }
-                match self.create_many(&rows).await {
-                    Ok(created) => stored += created,
-                    Err(cause) => return Err(LoadError { stored, failed: rows.len() as u64, cause }),
+                let Some((place, created)) = under_way.next().await else { break };
+                match created {
+                    Ok(created) => {
+                        stored += created;
+                        on_progress(stored);
+                    }
+                    Err(cause) => failed.push(FailedBatch { place, cause }),
                 }
-                on_progress(stored);
             }
+            failed.sort_by_key(|batch| batch.place.start);
+            if failed.is_empty() { Ok(stored) } else { Err(LoadError { stored, begun, failed }) }
         }
     }
 
@@ -69,30 +79,82 @@ pub trait PlayerStoreExt: PlayerStore {
 
 impl<S: PlayerStore + ?Sized> PlayerStoreExt for S {}
 
+/// How a [`load`](PlayerStoreExt::load) cuts its players into statements. From a number of rows, one statement at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batches {
+    rows: usize,
+    in_flight: usize,
+}
+
+impl Batches {
+    /// So many rows a statement: at least 1, at most [`MAX_ROWS`](super::sql::MAX_ROWS).
+    #[must_use]
+    pub fn of(rows: usize) -> Self {
+        Self { rows: rows.clamp(1, super::sql::MAX_ROWS), in_flight: 1 }
+    }
+
+    /// So many statements under way at once, at least 1, each on a connection of the pool's. Default: 1.
+    ///
+    /// With more than one, the time for a round trip is paid once for all of them, and the order of ids is no longer that
+    /// of the players.
+    #[must_use]
+    pub fn in_flight(mut self, statements: usize) -> Self {
+        self.in_flight = statements.max(1);
+        self
+    }
+}
+
+impl From<usize> for Batches {
+    fn from(rows: usize) -> Self {
+        Self::of(rows)
+    }
+}
+
 /// A [`load`](PlayerStoreExt::load) that ended early.
 #[derive(Debug)]
 pub struct LoadError {
-    /// How many players are stored for certain.
+    /// How many players are stored for certain: all that were begun, but those of the failed batches.
     pub stored: u64,
-    /// How many were in the batch that failed; they follow the stored ones.
-    pub failed: u64,
-    /// Why the batch failed. When its outcome is [`Unknown`](crate::Outcome::Unknown), that batch may be stored as well.
+    /// How many of the players were begun, from the first; those after them were not tried.
+    pub begun: u64,
+    /// The batches that failed, at least one, in the order of the players.
+    pub failed: Vec<FailedBatch>,
+}
+
+/// A batch of a [`load`](PlayerStoreExt::load) that failed.
+#[derive(Debug)]
+pub struct FailedBatch {
+    /// Its players' places among all, from 0.
+    pub place: Range<u64>,
+    /// Why. When its outcome is [`Unknown`](crate::Outcome::Unknown), the batch may be stored.
     pub cause: Error,
+}
+
+impl LoadError {
+    /// Why the first of the failed batches failed, for who does not go on with the others.
+    #[must_use]
+    pub fn into_cause(self) -> Error {
+        let first = self.failed.into_iter().next();
+        first.map_or_else(|| Error::new(crate::ErrorKind::Driver, "load: no batch failed"), |batch| batch.cause)
+    }
 }
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stored, failed, cause } = self;
-        let fate = match cause.outcome() {
-            crate::Outcome::Unknown => "are stored or not, which is unknown",
-            _ => "are not stored",
-        };
-        write!(f, "load: {stored} players are stored, the {failed} after them {fate}")
+        write!(f, "load: {} players are stored", self.stored)?;
+        for FailedBatch { place, cause } in &self.failed {
+            let fate = match cause.outcome() {
+                crate::Outcome::Unknown => "may be stored or not",
+                _ => "are not stored",
+            };
+            write!(f, ", those from place {} to {} {fate}", place.start, place.end.saturating_sub(1))?;
+        }
+        Ok(())
     }
 }
 
 impl StdError for LoadError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&self.cause)
+        self.failed.first().map(|batch| &batch.cause as _)
     }
 }

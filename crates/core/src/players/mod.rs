@@ -7,7 +7,7 @@ pub mod sql;
 mod store;
 mod trade;
 
-pub use ext::{LoadError, PlayerStoreExt};
+pub use ext::{Batches, FailedBatch, LoadError, PlayerStoreExt};
 pub use memory::MemoryStore;
 pub use model::{NewPlayer, Player, PlayerId, Trade, check_found, check_name, check_rows, is_valid_name};
 pub use store::{PlayerStore, Status};

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, TryStreamExt};
 use tidb_connect_core::{
     ErrorKind,
-    players::{NewPlayer, Player, PlayerStoreExt, sql::MAX_ROWS},
+    players::{Batches, NewPlayer, Player, PlayerStoreExt, sql::MAX_ROWS},
 };
 
 use super::{everyone, refuses, table};
@@ -107,10 +107,40 @@ pub async fn load_ends_at_the_first_batch_that_fails(store: &Store) -> Result<()
         return Err(Failure::new("a load with a name twice must fail"));
     };
     equal("how many are stored for certain", error.stored, 20)?;
-    equal("how many were in the batch that failed", error.failed, 10)?;
-    equal("why it failed", error.cause.kind(), ErrorKind::AlreadyExists)?;
+    equal("how many were begun", error.begun, 30)?;
+    let places: Vec<_> = error.failed.iter().map(|batch| batch.place.clone()).collect();
+    equal("where the batch that failed is", places, [20..30])?;
+    equal("why it failed", error.into_cause().kind(), ErrorKind::AlreadyExists)?;
     equal("the progress until then", progress, [10, 20])?;
     stores_exactly(store, &players[..20]).await
+}
+
+/// A `load` of several statements at a time stores everything, too.
+pub async fn load_in_parallel_stores_everything(store: &Store) -> Result<(), Failure> {
+    store.create_table().await?;
+    let (players, mut progress) = (crowd(110), Vec::new());
+    let batches = Batches::of(10).in_flight(4);
+    equal("the result of load", store.load(players.clone(), batches, |stored| progress.push(stored)).await?, 110)?;
+    equal("the progress of load", progress, (1..=11).map(|batch| batch * 10).collect::<Vec<u64>>())?;
+    stores_exactly(store, &players).await
+}
+
+/// Where a batch of a `load` of several at a time fails, the report tells of every player whether it is stored.
+pub async fn load_in_parallel_tells_what_is_stored(store: &Store) -> Result<(), Failure> {
+    store.create_table().await?;
+    let mut players = crowd(200);
+    for (place, same) in [(57, 3), (73, 5)] {
+        players[place].name = players[same].name.clone();
+    }
+    let Err(error) = store.load(players.clone(), Batches::of(10).in_flight(4), |_| ()).await else {
+        return Err(Failure::new("a load with a name twice must fail"));
+    };
+    holds("not everything was begun", error.begun < 200)?;
+    let places = 0..error.begun;
+    let stored = places.filter(|place| !error.failed.iter().any(|batch| batch.place.contains(place)));
+    let stored: Vec<_> = stored.filter_map(|place| players.get(place as usize).cloned()).collect();
+    equal("how many are stored for certain", error.stored, stored.len() as u64)?;
+    stores_exactly(store, &stored).await
 }
 
 /// `players` streams every player once, in the order of ids, whatever the page is.

@@ -105,6 +105,8 @@ pub const ALL: &[Check] = list! {
         bulk::create_many_refuses_too_many_rows,
         bulk::load_stores_batch_after_batch,
         bulk::load_ends_at_the_first_batch_that_fails,
+        bulk::load_in_parallel_stores_everything,
+        bulk::load_in_parallel_tells_what_is_stored,
         bulk::players_come_once_each_over_pages,
         trade::trade_moves_coins_and_goods,
         trade::trade_of_all_that_there_is_is_allowed,
