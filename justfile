@@ -40,6 +40,12 @@ on-server:
     {{ built }}/example-explicit-trade
     {{ built }}/example-concurrent-trades
 
+# How much longer each driver takes through this workspace's crate, and through its own pool: `just bench`, then any flags.
+[no-exit-message]
+bench *flags: server
+    @cargo build --quiet --release --package tidb-connect-cli
+    @{{ parent_directory(built) / "release" }}/tidb-connect bench "$@"
+
 # It exits with 0 when all was kept, with 1 when something was broken, with 2 when a run could not be made.
 #
 # What stores promise while servers die: `just chaos minutes=5 driver=all` (or sqlx, mysql, mysql_async), for as long as you like.

@@ -2,7 +2,12 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{
+    Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
+use tidb_connect_bench::{self as bench, Workload};
+use tidb_connect_compare as compare;
 use tidb_connect_core::{Error, ErrorKind, Result, Setting, Settings};
 
 use crate::{dotenv, driver::Driver};
@@ -43,6 +48,17 @@ Exit codes:
   3    no connection to the server
   130  interrupted";
 
+const BENCH_HELP: &str = "\
+Of several values, each is measured with each of the others: --tasks 1,32,256 shows growth. Without a configured server it
+starts a throw-away one. A subject whose operations fail is no failure of the command: the report counts them.
+
+Exit codes:
+  0    done
+  1    failed
+  2    a setting or an argument is wrong
+  3    no connection to the server
+  130  interrupted";
+
 const PLAYGROUND_HELP: &str = "\
 Without CMD the server's settings are printed as .env lines, and it runs until Ctrl-C.
 
@@ -70,6 +86,9 @@ pub(crate) enum Command {
     /// See what each driver does, question by question, in a database of its own
     #[command(after_help = COMPARE_HELP)]
     Compare(CompareArgs),
+    /// Measure the drivers, bare and through this workspace's crates, in turns, in a database of its own
+    #[command(after_help = BENCH_HELP)]
+    Bench(BenchArgs),
     /// Run a command with a throw-away server, or keep one in the foreground
     #[command(after_help = PLAYGROUND_HELP)]
     Playground(PlaygroundArgs),
@@ -154,6 +173,111 @@ impl CompareArgs {
         let cost = self.cost.then(|| " --cost".to_owned());
         ["tidb-connect compare".to_owned()].into_iter().chain(drivers).chain(only).chain(cost).collect()
     }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchArgs {
+    /// Drivers to measure; else all
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) driver: Vec<Driver>,
+    /// What to do; else all of it
+    #[arg(long, value_name = "WORKLOAD", value_delimiter = ',', value_parser = workloads())]
+    pub(crate) only: Vec<Workload>,
+    /// How many tasks do it at once
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "32")]
+    pub(crate) tasks: Vec<usize>,
+    /// The most connections that each subject may open
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "10")]
+    pub(crate) connections: Vec<usize>,
+    /// How many players there are before it begins
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "10000")]
+    pub(crate) rows: Vec<u64>,
+    /// How many players bulk_load creates with one statement
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "500")]
+    pub(crate) batch: Vec<usize>,
+    /// Added to each round trip
+    #[arg(long, value_name = "MILLISECONDS", value_delimiter = ',', default_value = "0")]
+    pub(crate) round_trip: Vec<u64>,
+    /// Begin this many operations a second, and compare latency from when each was due; else each task begins its next one
+    /// when its last one has ended, and throughput is compared
+    #[arg(long, value_name = "PER_SECOND")]
+    pub(crate) rate: Option<f64>,
+    /// How often each subject's turn comes; one more goes first and is not counted
+    #[arg(long, value_name = "N", default_value = "7")]
+    pub(crate) rounds: usize,
+    /// How long a turn is
+    #[arg(long, value_name = "SECONDS", default_value = "0.5")]
+    pub(crate) seconds: f64,
+    /// How long each turn goes on before it is counted
+    #[arg(long, value_name = "SECONDS", default_value = "0.1")]
+    pub(crate) warm_up: f64,
+    /// Print JSON, for --from, `compare --bench` and programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print this run again, without a server; it is a file of --json
+    #[arg(long, value_name = "RUN.json")]
+    pub(crate) from: Option<PathBuf>,
+    /// Put the load also on a server that is not on this machine
+    #[arg(long)]
+    pub(crate) remote: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+impl BenchArgs {
+    /// What is to be measured.
+    pub(crate) fn settings(&self) -> Result<bench::Settings> {
+        let drivers = match &self.driver[..] {
+            [] => compare::Driver::ALL.to_vec(),
+            chosen => chosen.iter().map(|driver| driver.compared()).collect::<Result<_>>()?,
+        };
+        let settings = bench::Settings {
+            drivers: drivers.iter().map(|driver| driver.name().to_owned()).collect(),
+            workloads: if self.only.is_empty() { Workload::ALL.to_vec() } else { self.only.clone() },
+            tasks: self.tasks.clone(),
+            connections: self.connections.clone(),
+            rows: self.rows.clone(),
+            batch: self.batch.clone(),
+            round_trip_ms: self.round_trip.clone(),
+            rate: self.rate,
+            rounds: self.rounds,
+            round_seconds: self.seconds,
+            warm_up_seconds: self.warm_up,
+        };
+        settings.validate()?;
+        Ok(settings)
+    }
+}
+
+/// What measures the same again; where the server is, is not in it.
+pub(crate) fn bench_command(settings: &bench::Settings) -> String {
+    fn list(values: &[impl ToString]) -> String {
+        values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    }
+
+    let rate = settings.rate.map_or_else(String::new, |rate| format!(" --rate {rate}"));
+    format!(
+        "tidb-connect bench --driver {} --only {} --tasks {} --connections {} --rows {} --batch {} --round-trip {}{rate} \
+         --rounds {} --seconds {} --warm-up {}",
+        list(&settings.drivers),
+        list(&settings.workloads),
+        list(&settings.tasks),
+        list(&settings.connections),
+        list(&settings.rows),
+        list(&settings.batch),
+        list(&settings.round_trip_ms),
+        settings.rounds,
+        settings.round_seconds,
+        settings.warm_up_seconds
+    )
+}
+
+fn workloads() -> impl TypedValueParser<Value = Workload> {
+    let named = |name: String| Workload::ALL.into_iter().find(|workload| workload.name() == name);
+    PossibleValuesParser::new(
+        Workload::ALL.map(|workload| PossibleValue::new(workload.name()).help(workload.operation())),
+    )
+    .try_map(move |name| named(name).ok_or("no such workload"))
 }
 
 /// Where the server is. A flag beats the environment, which beats .env.

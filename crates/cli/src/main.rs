@@ -42,6 +42,7 @@ fn run() -> ExitCode {
     let result = Runtime::new().map_err(Failure::failed).and_then(|runtime| {
         let result = runtime.block_on(async {
             match command {
+                Command::Bench(args) => commands::bench::execute(args).await,
                 Command::Compare(args) => commands::compare::execute(args).await,
                 Command::Doctor(args) => commands::doctor::execute(args).await,
                 Command::Run(args) => commands::run::execute(args).await,

@@ -1,9 +1,7 @@
 //! What the drivers really do, observed on a server.
 
 use std::{
-    fs,
     io::{self, Write},
-    path::Path,
     process::ExitCode,
     time::Duration,
 };
@@ -13,6 +11,7 @@ use tidb_connect_compare::{COST_PROGRAMS, Changes, Comparison, Report, Run, Sele
 use tidb_connect_core::{Error, ErrorKind, Result as CoreResult, Settings};
 use tokio::time::timeout;
 
+use super::read;
 use crate::{
     args::{CompareArgs, Format},
     failure::{Exit, Failure, unwritable},
@@ -23,13 +22,16 @@ use crate::{
 /// How long removing the database may take once the run has ended.
 const CLEAN_UP: Duration = Duration::from_secs(30);
 
+/// What makes a run that can be read.
+const MADE_BY: &str = "compare --format json";
+
 pub(crate) async fn execute(args: CompareArgs) -> Result<ExitCode, Failure> {
     let mut interruption = Interruption::listen().map_err(Failure::failed)?;
     // What is wrong with a file shows before minutes are spent.
-    let earlier = args.against.as_deref().map(read).transpose()?;
-    let others = args.beside.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let earlier = args.against.as_deref().map(|path| read(path, MADE_BY)).transpose()?;
+    let others = args.beside.iter().map(|path| read(path, MADE_BY)).collect::<CoreResult<Vec<_>>>()?;
     let run = match &args.from {
-        Some(path) => read(path)?,
+        Some(path) => read(path, MADE_BY)?,
         None => {
             let drivers = args.driver.iter().map(|driver| driver.compared()).collect::<CoreResult<_>>()?;
             let selection = Selection::new(drivers, args.only.clone())?;
@@ -106,15 +108,6 @@ fn cost_bar() -> impl FnMut(usize, &'static str) {
         bar.set_position(done as u64);
         bar.set_message(format!("compiling a program with {name}"));
     }
-}
-
-fn read(path: &Path) -> Result<Run, Failure> {
-    let unreadable = |cause: io::Error| {
-        let message = format!("{} is not a run of tidb-connect compare --format json", path.display());
-        Error::new(ErrorKind::Config, message).with_source(cause)
-    };
-    let text = fs::read_to_string(path).map_err(unreadable)?;
-    serde_json::from_str(&text).map_err(|error| unreadable(error.into()).into())
 }
 
 fn write(report: &Report<'_>, format: Format) -> Result<(), Failure> {

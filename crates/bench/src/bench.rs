@@ -1,0 +1,226 @@
+//! Measuring, point after point.
+
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, ToSocketAddrs},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::TryStreamExt;
+use mysql_async::prelude::Queryable as _;
+use tidb_connect_core::{
+    ConnectionConfig, Error, ErrorKind, Result, TlsMode,
+    players::{PlayerStore as _, PlayerStoreExt as _},
+    pool::PoolPolicy,
+};
+use tidb_connect_mysql_async::{MysqlAsyncStore, Pool};
+use tidb_connect_wire::Link;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    Machine, Measured, Measurement, Point, Run, Settings, Subject,
+    data::{Data, Operations},
+    load::{Pace, Tally, drive},
+    subject::connect,
+};
+
+/// Players created by one statement before anything is measured.
+const BATCH: usize = 1000;
+
+/// A bench under way, with a database of its own on a server.
+#[derive(Debug)]
+pub struct Bench {
+    config: ConnectionConfig,
+    server: String,
+    side: Pool,
+}
+
+impl Bench {
+    /// Creates the database, through a pool that leads to the server to put load on.
+    ///
+    /// # Errors
+    /// When the user may not create a database, or the server is lost.
+    pub async fn open(side: Pool) -> Result<Self> {
+        let (config, name) = (side.config(), format!("tidb_connect_bench_{:08x}", fastrand::u32(..)));
+        let version = side.get().await?.query_first::<String, _>("SELECT VERSION()").await;
+        let server = version.map_err(|error| {
+            Error::new(ErrorKind::Database, "the server does not tell its version").with_source(error)
+        })?;
+        let created = side.get().await?.query_drop(format!("CREATE DATABASE {name}")).await;
+        created.map_err(|error| {
+            let user = config.user();
+            let message = format!(
+                "bench works in a database of its own, and user '{user}' could not create one: grant it ALL on \
+                 `tidb\\_connect\\_bench\\_%`.*"
+            );
+            Error::new(ErrorKind::AccessDenied, message).with_source(error)
+        })?;
+        let config = config.clone().with_database(name);
+        Ok(Self { config, server: server.unwrap_or_default(), side })
+    }
+
+    /// Measures at every point of `settings`, and tells `progress` of each round before it begins. May be dropped half-way.
+    ///
+    /// `versions` are those of the drivers.
+    ///
+    /// # Errors
+    /// [`Config`](ErrorKind::Config) when the settings cannot be measured; when a subject cannot connect, a round does not
+    /// end, or the server is lost. Operations that fail are counted and are no error.
+    pub async fn run(
+        &self,
+        settings: &Settings,
+        command: String,
+        versions: BTreeMap<String, String>,
+        mut progress: impl FnMut(Progress<'_>),
+    ) -> Result<Run> {
+        settings.validate()?;
+        let date = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or_else(|_| OffsetDateTime::now_utc());
+        let points = settings.points();
+        let (mut measurements, mut table) = (Vec::new(), None::<(u64, Arc<Data>)>);
+        for (number, point) in points.iter().enumerate() {
+            let data = match table.take() {
+                Some((rows, data)) if rows == point.rows => data,
+                _ => self.load(point.rows).await?,
+            };
+            let measurement = self.measure(settings, point, &data, |subject, share| {
+                progress(Progress { done: (number as f64 + share) / points.len() as f64, point, subject });
+            });
+            measurements.push(measurement.await?);
+            // The next point, too, is to begin with as many players as it says.
+            table = (!point.workload.grows()).then_some((point.rows, data));
+        }
+        Ok(Run {
+            date: date.format(&Rfc3339).unwrap_or_default(),
+            command,
+            server: self.server.clone(),
+            machine: Machine::this(),
+            drivers: versions.into_iter().filter(|(driver, _)| settings.drivers.contains(driver)).collect(),
+            settings: settings.clone(),
+            measurements,
+        })
+    }
+
+    /// Removes the database.
+    ///
+    /// # Errors
+    /// When it is still there.
+    pub async fn close(self) -> Result<()> {
+        let name = self.config.database();
+        let dropped = self.side.get().await?.query_drop(format!("DROP DATABASE {name}")).await;
+        dropped.map_err(|error| {
+            let message = format!("the database {name} of this bench could not be removed: drop it yourself");
+            Error::new(ErrorKind::Database, message).with_source(error)
+        })?;
+        self.side.close().await
+    }
+
+    /// Creates the table anew, with `rows` players.
+    async fn load(&self, rows: u64) -> Result<Arc<Data>> {
+        let store = MysqlAsyncStore::connect(&self.config).await?;
+        match store.drop_table().await {
+            Err(error) if error.kind() != ErrorKind::TableMissing => return Err(error),
+            _ => store.create_table().await?,
+        }
+        store.load(Data::initial(rows), BATCH, |_| {}).await.map_err(|error| error.cause)?;
+        let ids = store.players(None, BATCH as u32).map_ok(|player| player.id).try_collect().await?;
+        store.close().await?;
+        Ok(Arc::new(Data::new(ids)))
+    }
+
+    async fn measure(
+        &self,
+        settings: &Settings,
+        point: &Point,
+        data: &Arc<Data>,
+        progress: impl FnMut(&str, f64),
+    ) -> Result<Measurement> {
+        let policy = PoolPolicy::default().with_max_connections(point.connections);
+        let mut config = self.config.clone().with_pool(policy);
+        let _link = match point.round_trip_ms {
+            0 => None,
+            added => {
+                let link = Link::start(address(&config)?, Duration::from_millis(added)).map_err(no_link)?;
+                // The link is on this machine, which alone must not make a remote server one without TLS.
+                let (host, port) = (link.addr().ip().to_string(), link.addr().port());
+                config = config.with_host(host).with_port(port).with_tls(TlsMode::Disabled);
+                Some(link)
+            }
+        };
+        let mut subjects = Vec::new();
+        for driver in &settings.drivers {
+            subjects.extend(connect(driver, &config).await?.into_iter().map(|subject| (driver.as_str(), subject)));
+        }
+        let measured = in_turns(settings, point, data, &subjects, progress).await;
+        for (_, subject) in &subjects {
+            subject.close().await;
+        }
+        Ok(Measurement { point: *point, subjects: measured? })
+    }
+}
+
+/// How far a bench has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// From 0 to 1.
+    pub done: f64,
+    /// Where it is.
+    pub point: &'a Point,
+    /// Whose turn it is.
+    pub subject: &'a str,
+}
+
+/// The rounds of all subjects at a point: A B C, A B C, and so on. The first turn of each is not counted.
+pub(crate) async fn in_turns(
+    settings: &Settings,
+    point: &Point,
+    data: &Arc<Data>,
+    subjects: &[(&str, Arc<dyn Subject>)],
+    mut progress: impl FnMut(&str, f64),
+) -> Result<Vec<Measured>> {
+    let pace = Pace { warm_up: settings.warm_up(), counted: settings.round(), rate: settings.rate };
+    let turns = (settings.rounds + 1) * subjects.len();
+    let mut rounds = vec![Vec::new(); subjects.len()];
+    let mut totals = subjects.iter().map(|_| Tally::new()).collect::<Result<Vec<_>>>()?;
+    for round in 0..=settings.rounds {
+        for (number, (_, subject)) in subjects.iter().enumerate() {
+            progress(subject.name(), (round * subjects.len() + number) as f64 / turns as f64);
+            let operations = (0..point.tasks).map(|task| Operations::new(data, point, round, task)).collect();
+            let tally = drive(subject, operations, pace).await?;
+            if round > 0 {
+                rounds[number].push((&tally).into());
+                totals[number].add(&tally)?;
+            }
+        }
+    }
+    let measured = subjects.iter().zip(rounds).zip(totals).map(|(((driver, subject), rounds), total)| Measured {
+        subject: subject.name().to_owned(),
+        driver: (*driver).to_owned(),
+        rounds,
+        latency_us: (&total).into(),
+        first_error: total.first_error,
+        ratio: None,
+    });
+    let mut measured: Vec<_> = measured.collect();
+    for (number, (_, subject)) in subjects.iter().enumerate() {
+        let bare = measured.iter().find(|other| Some(other.subject.as_str()) == subject.baseline()).cloned();
+        if let Some(bare) = bare {
+            measured[number].compare(&bare, settings.is_open());
+        }
+    }
+    Ok(measured)
+}
+
+fn address(config: &ConnectionConfig) -> Result<SocketAddr> {
+    if config.uses_tls() {
+        let message = "a round-trip time can be added on the way to a server without TLS only, whose certificate would not \
+                       fit: leave out --round-trip";
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    let mut addresses = (config.host(), config.port()).to_socket_addrs().map_err(no_link)?;
+    addresses.next().ok_or_else(|| Error::new(ErrorKind::Unreachable, "the server's host name has no address"))
+}
+
+fn no_link(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unreachable, "a path with a round-trip time cannot be made").with_source(error)
+}

@@ -1,0 +1,112 @@
+//! What operations are made of.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use fastrand::Rng;
+use tidb_connect_core::players::{NewPlayer, PlayerId, Trade};
+
+use crate::{Point, Workload};
+
+/// Enough for every trade of a run, and far from the end of the column.
+const FORTUNE: i32 = 1_000_000;
+
+/// What a task asks of a subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// To find the player with this id, who is there.
+    Find(PlayerId),
+    /// To find the player with this name, who is there.
+    FindByName(String),
+    /// To read all players, this many at a time.
+    Scan(u32),
+    /// To make a trade, which is possible.
+    Trade(Trade),
+    /// To create a player whose name is free.
+    Create(NewPlayer),
+    /// To create players whose names are free, with one statement.
+    CreateMany(Vec<NewPlayer>),
+}
+
+/// The players of a run. Those that are created during one count on, so that no name comes twice.
+#[derive(Debug)]
+pub(crate) struct Data {
+    ids: Vec<PlayerId>,
+    created: AtomicU64,
+}
+
+impl Data {
+    pub(crate) fn new(ids: Vec<PlayerId>) -> Self {
+        Self { ids, created: AtomicU64::new(0) }
+    }
+
+    /// The players that are there before anything is measured.
+    pub(crate) fn initial(rows: u64) -> impl Iterator<Item = NewPlayer> + Send {
+        (0..rows).map(|number| player(initial_name(number)))
+    }
+
+    fn next(&self) -> NewPlayer {
+        player(format!("new_{}", self.created.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+fn initial_name(number: u64) -> String {
+    format!("player_{number}")
+}
+
+fn player(name: String) -> NewPlayer {
+    NewPlayer::new(name, FORTUNE, FORTUNE)
+}
+
+/// The operations of one task: the same for each subject in the same round, but for the names of new players.
+#[derive(Clone, Debug)]
+pub(crate) struct Operations {
+    data: Arc<Data>,
+    workload: Workload,
+    batch: usize,
+    random: Rng,
+}
+
+impl Operations {
+    pub(crate) fn new(data: &Arc<Data>, point: &Point, round: usize, task: usize) -> Self {
+        let seed = ((round as u64) << 32) | task as u64;
+        let batch = point.batch.unwrap_or_default();
+        Self { data: Arc::clone(data), workload: point.workload, batch, random: Rng::with_seed(seed) }
+    }
+
+    pub(crate) fn next(&mut self) -> Operation {
+        let players = self.data.ids.len();
+        match self.workload {
+            Workload::PointRead => self.find(),
+            Workload::ByName => self.find_by_name(),
+            Workload::Scan => Operation::Scan(Workload::PAGE),
+            Workload::TradeCold => self.trade(players),
+            Workload::TradeHot => self.trade(Workload::HOT),
+            Workload::Mixed => match self.random.u8(..20) {
+                0..14 => self.find(),
+                14..16 => self.find_by_name(),
+                16..18 => Operation::Create(self.data.next()),
+                _ => self.trade(players),
+            },
+            Workload::Create => Operation::Create(self.data.next()),
+            Workload::BulkLoad => Operation::CreateMany((0..self.batch).map(|_| self.data.next()).collect()),
+        }
+    }
+
+    fn find(&mut self) -> Operation {
+        Operation::Find(self.data.ids[self.random.usize(..self.data.ids.len())])
+    }
+
+    fn find_by_name(&mut self) -> Operation {
+        Operation::FindByName(initial_name(self.random.u64(..self.data.ids.len() as u64)))
+    }
+
+    /// Between two of the first `among` players.
+    fn trade(&mut self, among: usize) -> Operation {
+        let buyer = self.random.usize(..among);
+        let seller = (buyer + self.random.usize(1..among)) % among;
+        Operation::Trade(Trade { buyer: self.data.ids[buyer], seller: self.data.ids[seller], goods: 1, price: 1 })
+    }
+}

@@ -1,0 +1,123 @@
+//! A driver without this workspace's crate for it.
+
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use tidb_connect_core::{BoxError, ConnectionConfig, Error, ErrorKind, Result};
+use tokio::sync::Semaphore;
+
+use super::Subject;
+use crate::Operation;
+
+/// What an expert does with a driver's connection: the statements of the stores, prepared once, and rows as tuples.
+pub(super) trait Bare: Send + Sized + 'static {
+    /// The driver's name.
+    const DRIVER: &'static str;
+    /// Whether calls block the thread.
+    const BLOCKS: bool = false;
+    /// The driver's own pool.
+    type Pool: Send + Sync + 'static;
+
+    fn connect(config: &ConnectionConfig) -> impl Future<Output = Result<Self, BoxError>> + Send;
+
+    fn operate(&mut self, operation: &Operation) -> impl Future<Output = Result<(), BoxError>> + Send;
+
+    /// The driver's own pool, of the size that `config` says.
+    fn pool(config: &ConnectionConfig) -> Result<Self::Pool>;
+
+    /// Does it on a connection of the pool.
+    fn operate_pooled(pool: &Self::Pool, operation: &Operation) -> impl Future<Output = Result<(), BoxError>> + Send;
+}
+
+/// A driver's connections, open and handed out as they are: nothing is asked of the server between two operations, and
+/// nothing is closed or opened. The least that any pool can be.
+pub(super) struct Held<C> {
+    free: Mutex<Vec<C>>,
+    permits: Semaphore,
+}
+
+impl<C: Bare> Held<C> {
+    pub(super) async fn connect(config: &ConnectionConfig) -> Result<Self> {
+        let mut connections = Vec::new();
+        for _ in 0..config.pool().max_connections() {
+            connections.push(C::connect(config).await.map_err(|cause| unreachable(C::DRIVER, cause))?);
+        }
+        Ok(Self { permits: Semaphore::new(connections.len()), free: Mutex::new(connections) })
+    }
+}
+
+#[async_trait]
+impl<C: Bare> Subject for Held<C> {
+    fn name(&self) -> &str {
+        C::DRIVER
+    }
+
+    fn blocks(&self) -> bool {
+        C::BLOCKS
+    }
+
+    async fn operate(&self, operation: &Operation) -> Result<(), BoxError> {
+        let _permit = self.permits.acquire().await?;
+        let free = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = free().pop();
+        let mut connection = connection.ok_or("a connection was lost")?;
+        let done = connection.operate(operation).await;
+        free().push(connection);
+        done
+    }
+}
+
+impl<C> fmt::Debug for Held<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
+    }
+}
+
+/// A driver's own pool, with the options that this workspace's crate gives to programs that keep one.
+pub(super) struct Pooled<C: Bare> {
+    name: String,
+    pool: C::Pool,
+}
+
+impl<C: Bare> Pooled<C> {
+    pub(super) fn new(config: &ConnectionConfig) -> Result<Self> {
+        Ok(Self { name: format!("{}-pool", C::DRIVER), pool: C::pool(config)? })
+    }
+}
+
+#[async_trait]
+impl<C: Bare> Subject for Pooled<C> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn baseline(&self) -> Option<&str> {
+        Some(C::DRIVER)
+    }
+
+    fn blocks(&self) -> bool {
+        C::BLOCKS
+    }
+
+    async fn operate(&self, operation: &Operation) -> Result<(), BoxError> {
+        C::operate_pooled(&self.pool, operation).await
+    }
+}
+
+impl<C: Bare> fmt::Debug for Pooled<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pooled").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Whether a trade was made, by the rows that its statement affected.
+pub(super) fn traded(affected: u64) -> Result<(), BoxError> {
+    if affected == 0 { Err("a trade was refused that is possible".into()) } else { Ok(()) }
+}
+
+pub(super) fn unreachable(driver: &'static str, cause: BoxError) -> Error {
+    Error::new(ErrorKind::Unreachable, format!("{driver} could not connect")).with_source(cause)
+}
