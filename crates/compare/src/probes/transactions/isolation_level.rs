@@ -60,7 +60,8 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
     };
     let level = |changed| if changed { "READ COMMITTED" } else { "REPEATABLE READ" };
     let cost = plural(begin.round_trips, "round trip");
-    Ok(Answer::new(format!("{cost}: {}; the next one: {}", level(first), level(second))).with(begin.commands.join("; ")))
+    Ok(Answer::new(format!("{cost}: {}; the next one: {}", level(first), level(second)))
+        .with(begin.commands.join("; ")))
 }
 
 /// Whether a row changes from one read to the next.

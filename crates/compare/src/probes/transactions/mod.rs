@@ -3,8 +3,12 @@ mod begun_by_hand;
 mod cancelled_during_begin;
 mod cancelled_during_commit;
 mod cancelled_during_statement;
+mod commit_unanswered;
+mod deadlock;
 mod isolation_level;
+mod killed_in_transaction;
 mod left_early;
+mod lock_wait_timeout;
 mod optimistic;
 mod panic_in_transaction;
 mod read_only;
@@ -13,6 +17,8 @@ mod round_trips_of_empty_transaction;
 mod round_trips_of_two_statements;
 mod serializable;
 mod snapshot_refused;
+mod tries_after_conflicts;
+mod write_conflict;
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +27,11 @@ use mysql_async::prelude::Queryable as _;
 use sqlx::MySqlPool;
 use tidb_connect_core::{BoxError, Committed, TransactionError};
 use tidb_connect_wire::{Fault, Point};
-use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::oneshot,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use crate::{
     lab::{Lab, PATIENCE, blocking},
@@ -47,16 +57,24 @@ pub(super) const CHAPTER: Chapter = Chapter {
         read_only
         snapshot_refused
         optimistic
+        write_conflict
+        deadlock
+        lock_wait_timeout
+        tries_after_conflicts
+        killed_in_transaction
+        commit_unanswered
     ],
     declined: &[],
 };
 
-/// A table whose first rows transactions meet at, and to which they add rows: with an `n` of 1 in the transaction that is
-/// looked at, and of 2 after it.
+/// A table at whose rows transactions meet, and to which they add others: with an `n` of 1 in the transaction that is
+/// looked at, of 3 in it once it has met an error, and of 2 by whoever comes after it.
 const TABLE: &[&str] =
-    &["CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, n INT)", "INSERT INTO t VALUES (1, 10), (2, 20), (3, 30)"];
+    &["CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, n INT)", "INSERT INTO t VALUES (1, 10), (2, 20)"];
 
 const INSERT: &str = "INSERT INTO t (n) VALUES (1)";
+
+const GO_ON: &str = "INSERT INTO t (n) VALUES (3)";
 
 const UPDATE: &str = "UPDATE t SET n = n + 1 WHERE id = 1";
 
@@ -73,6 +91,16 @@ async fn until(mut condition: impl FnMut() -> bool) -> bool {
         sleep(Duration::from_millis(2)).await;
     }
     true
+}
+
+/// Waits until a query gives 1.
+async fn until_true(lab: &Lab, query: &str) -> Result<(), BoxError> {
+    let query = format!("SELECT {query}");
+    let wait = async {
+        while lab.value(&query).await? != "1" {}
+        Ok(())
+    };
+    timeout(PATIENCE, wait).await.unwrap_or_else(|_| Err(format!("still waiting for {query}").into()))
 }
 
 /// A pool, as its next user finds it.
@@ -186,6 +214,21 @@ async fn applied_or_not(lab: &Lab) -> Result<&'static str, BoxError> {
     Ok(if rows == "0" { "not committed" } else { "committed" })
 }
 
+/// What has been committed of a transaction that went on after a statement that failed, which adds 100.
+async fn kept(lab: &Lab) -> Result<&'static str, BoxError> {
+    let before = lab.value("SELECT COUNT(*) FROM t WHERE n = 1").await? != "0";
+    let statement = lab.value("SELECT COUNT(*) FROM t WHERE n >= 100").await? != "0";
+    let after = lab.value("SELECT COUNT(*) FROM t WHERE n = 3").await? != "0";
+    Ok(match (before, statement, after) {
+        (true, true, true) => "everything",
+        (true, false, true) => "all but the statement",
+        (true, false, false) => "only what came before",
+        (false, false, true) => "only what came after",
+        (false, false, false) => "nothing",
+        _ => "the statement, and not all around it",
+    })
+}
+
 /// Whether a transaction has locked the first row.
 async fn is_locked(lab: &Lab) -> Result<bool, BoxError> {
     let mut connection = lab.side().await?;
@@ -240,11 +283,13 @@ async fn drop_at<T: Send + 'static>(
 struct Rival(tidb_connect_mysql_async::Connection);
 
 impl Rival {
-    /// Begins with a statement.
-    async fn with(lab: &Lab, statement: &'static str) -> Result<Self, BoxError> {
+    /// Begins with these statements.
+    async fn with(lab: &Lab, statements: &[&'static str]) -> Result<Self, BoxError> {
         let mut connection = lab.side().await?;
         connection.query_drop("BEGIN").await?;
-        connection.query_drop(statement).await?;
+        for &statement in statements {
+            connection.query_drop(statement).await?;
+        }
         Ok(Self(connection))
     }
 
@@ -259,8 +304,10 @@ impl Rival {
             self.0.query_drop("COMMIT").await?;
             Ok(locked?)
         });
-        let running = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE info = '{statement}'");
-        while lab.value(&running).await? == "0" && !task.is_finished() {}
+        until_true(lab, &format!("COUNT(*) > 0 FROM information_schema.processlist WHERE info = '{statement}'"))
+            .await?;
+        // It is at the lock very soon after, which not every server shows to every user.
+        sleep(Duration::from_millis(200)).await;
         Ok(task)
     }
 }
@@ -295,12 +342,10 @@ fn short(command: &str) -> &str {
 fn told(error: &BoxError) -> String {
     let server = |code: u16, state: &str| format!("error {code} ({state})");
     match (error.downcast_ref(), error.downcast_ref(), error.downcast_ref()) {
-        (Some(sqlx::Error::Database(error)), ..) => {
-            match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
-                Some(error) => server(error.number(), error.code().unwrap_or("no SQLSTATE")),
-                None => "an error without a code".to_owned(),
-            }
-        }
+        (Some(sqlx::Error::Database(error)), ..) => match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+            Some(error) => server(error.number(), error.code().unwrap_or("no SQLSTATE")),
+            None => "an error without a code".to_owned(),
+        },
         (_, Some(mysql::Error::MySqlError(error)), _) => server(error.code, &error.state),
         (.., Some(mysql_async::Error::Server(error))) => server(error.code, &error.state),
         (Some(sqlx::Error::Io(_)), ..)
@@ -316,7 +361,7 @@ fn ended<T, E>(result: &Result<Committed<T>, TransactionError<E>>) -> String {
     match result {
         Ok(Committed { attempts, .. }) => format!("committed in attempt {attempts}"),
         Err(TransactionError::Aborted(_)) => "aborted".to_owned(),
-        Err(TransactionError::Exhausted { attempts, .. }) => format!("given up after {attempts} attempts"),
+        Err(TransactionError::Exhausted { attempts, .. }) => format!("given up in attempt {attempts}"),
         Err(TransactionError::Failed(error)) => format!("failed: {:?}", error.kind()),
         Err(TransactionError::Unknown(_)) => "TransactionError::Unknown".to_owned(),
         Err(_) => "failed in a new way".to_owned(),

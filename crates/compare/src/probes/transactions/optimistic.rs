@@ -120,7 +120,7 @@ async fn ours(driver: Driver, lab: Lab) -> Observed {
     answer(&begin, first, second)
 }
 
-fn tidb_only(lab: &Lab) -> Result<(), BoxError> {
+pub(super) fn tidb_only(lab: &Lab) -> Result<(), BoxError> {
     match lab.server().is_tidb() {
         true => Ok(()),
         false => Err(NotObservable::here("only TiDB has optimistic transactions")),

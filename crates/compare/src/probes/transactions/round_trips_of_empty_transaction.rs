@@ -26,8 +26,8 @@ async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
         Driver::MysqlAsync => {
             let pool = lab.mysql_async_pool();
             let work = |pool: mysql_async::Pool| async move {
- Ok(pool.start_transaction(mysql_async::TxOpts::default()).await?.commit().await?)
- };
+                Ok(pool.start_transaction(mysql_async::TxOpts::default()).await?.commit().await?)
+            };
             taken(&lab, pool, work).await
         }
     }

@@ -4,7 +4,7 @@ use super::{TABLE, told};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "A transaction is to be SERIALIZABLE: is it?",
+    question: "A transaction is to be SERIALIZABLE: does the server let it?",
     meaning: "TiDB refuses the level, unless it is told to pass over it: lock what you have read with SELECT ... FOR UPDATE instead.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
