@@ -136,9 +136,14 @@ impl Lab {
         mysql_async::Pool::new(self.mysql_async_options())
     }
 
+    /// A connection past the driver that is observed, in the same database.
+    pub(crate) async fn side(&self) -> Result<tidb_connect_mysql_async::Connection, BoxError> {
+        Ok(self.shared.side.get().await?)
+    }
+
     /// Runs a statement past the driver that is observed, in the same database.
     pub(crate) async fn sql(&self, statement: &str) -> Result<Rows, BoxError> {
-        let mut connection = self.shared.side.get().await?;
+        let mut connection = self.side().await?;
         let rows: Vec<mysql_async::Row> = connection.query(statement).await?;
         let text = |value| match value {
             mysql_async::Value::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
