@@ -55,7 +55,7 @@ pub(crate) const ADVICE: &[Question] = &[
                 "You want queries checked while they are compiled, rows derived into structs, or migrations",
                 "sqlx: the other two have none of that. Through tidb-connect-sqlx where calls can be given up, and requests in a \
              web service can: a transaction must not leak into the next request.",
-                &["cancelled_begin", "given_up_statement_and_connection", "pipes_in_sql"],
+                &["cancelled_during_begin", "given_up_statement_and_connection", "pipes_in_sql"],
             ),
             Question::then(
                 "You write plain SQL, and every round trip counts because the database is in a cloud",
@@ -101,7 +101,9 @@ pub(crate) const ADVICE: &[Question] = &[
 pub(crate) const SURPRISES: &[&str] = &[
     "unchanged_row_affected",
     "pipes_in_sql",
-    "cancelled_begin",
+    "cancelled_during_begin",
+    "begun_by_hand",
+    "deadlock",
     "waiter_given_up",
     "file_asked_for",
     "nobody_listens",
