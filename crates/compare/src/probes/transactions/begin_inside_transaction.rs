@@ -4,7 +4,7 @@ use super::{INSERT, TABLE, applied_or_not};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "Code in a transaction begins another one, and the outer one is rolled back: what becomes of its changes?",
+    question: "Code in a transaction begins another, and the outer one is rolled back: what becomes of its changes?",
     meaning: "A BEGIN in a transaction commits it: what may be called inside a transaction must not send one.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),

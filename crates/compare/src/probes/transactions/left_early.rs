@@ -107,6 +107,10 @@ async fn answer(lab: &Lab, pool: &impl Pooled, left: impl Future<Output = Result
         Ok(()) => return Err("the application's error was lost".into()),
     }
     let next = next_user(lab, pool).await?;
-    let when = if waited { "yes" } else { "no, in the background" };
-    Ok(Answer::new(format!("{when}: {}; {next}", applied_or_not(lab).await?)))
+    let when = match (applied_or_not(lab).await?, waited) {
+        ("committed", _) => "it is committed",
+        (_, true) => "yes",
+        (_, false) => "no, in the background",
+    };
+    Ok(Answer::new(format!("{when}; {next}")))
 }
