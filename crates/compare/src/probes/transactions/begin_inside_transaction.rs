@@ -4,8 +4,8 @@ use super::{INSERT, TABLE, applied_or_not};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "Code in a transaction begins one of its own; then the outer one is rolled back: what becomes of the outer one's changes?",
-    meaning: "A BEGIN in a transaction commits it: functions that may be called inside a transaction must not begin one with a statement.",
+    question: "Code in a transaction begins another, and the outer one is rolled back: what becomes of its changes?",
+    meaning: "A BEGIN in a transaction commits it: what may be called inside a transaction must not send one.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

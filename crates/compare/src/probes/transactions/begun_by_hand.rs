@@ -4,8 +4,8 @@ use super::{INSERT, Pooled, TABLE, applied_or_not, mysql_pool, next_user};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "A connection goes back to the pool in a transaction that was begun by a statement: what does the next user get?",
-    meaning: "Where the pool does not reset its connections, it sees only transactions begun through its own methods: use those.",
+    question: "A connection returns to its pool in a transaction begun by a statement: what does the next user get?",
+    meaning: "Where connections are not reset, a pool sees only transactions begun through its own methods: use those.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

@@ -4,8 +4,8 @@ use super::{INSERT, Pooled, TABLE, applied_or_not, drop_at, mysql_pool, next_use
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "The call that makes a transaction is dropped while BEGIN waits for its answer: what becomes of it, and what does the pool's next user get?",
-    meaning: "A time-out around database calls is such a drop: where the next user is in a transaction that nobody ends, its changes are lost without an error.",
+    question: "A transaction's call is dropped while BEGIN waits: is it made, and what does the pool's next user get?",
+    meaning: "A time-out is such a drop. A user who is in somebody's open transaction loses changes without an error.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

@@ -4,7 +4,7 @@ use super::{INSERT, Pooled, TABLE, applied_or_not, drop_at, mysql_pool, next_use
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "The call that makes a transaction is dropped while COMMIT waits for its answer: what becomes of it, and what does the pool's next user get?",
+    question: "A transaction's call is dropped while COMMIT waits: is it made, and what does the next user get?",
     meaning: "A caller that gave up does not know whether its transaction was committed: it has to look.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),

@@ -4,8 +4,8 @@ use super::{INSERT, Pooled, TABLE, applied_or_not, drop_at, mysql_pool, next_use
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "The call that makes a transaction is dropped while one of its statements waits: what becomes of it, and what does the pool's next user get?",
-    meaning: "A blocking call is not ended with the future that waits for it: it goes on in its thread, and commits.",
+    question: "A transaction's call is dropped while a statement waits: is it made, and what does the next user get?",
+    meaning: "A blocking call does not end with the future that waits for it: it goes on in its thread, and commits.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

@@ -5,8 +5,8 @@ use super::{INSERT, TABLE, applied_or_not, ended, told};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "The connection is lost once before, and once after COMMIT has reached the server: can the program tell which it was?",
-    meaning: "Where the error is the same, look before you do it again: a program that simply repeats the transaction makes it twice.",
+    question: "The connection is lost before, or after, COMMIT has reached the server: can the program tell which?",
+    meaning: "Where it cannot, look before you do it again: who simply repeats the transaction may make it twice.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

@@ -6,7 +6,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A transaction meets a deadlock, and the program goes on in it all the same: what does COMMIT keep?",
-    meaning: "The server has rolled all of it back, and what follows is outside any transaction: leave at once, and begin again.",
+    meaning: "The server rolls back all of it; what follows is in no transaction. Leave at once, and begin again.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

@@ -6,7 +6,7 @@ use crate::{lab::plural, probes::prelude::*};
 
 pub(super) const PROBE: Probe = Probe {
     question: "One transaction is to be READ COMMITTED: what does it cost to begin it, and is the next one so too?",
-    meaning: "In a READ COMMITTED transaction, a row can be another each time it is read; the default reads as of its beginning.",
+    meaning: "In a READ COMMITTED transaction, a row can be another each time it is read; else it stays as it was.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     // It has no settings for it.

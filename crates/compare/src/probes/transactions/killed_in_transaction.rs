@@ -5,8 +5,8 @@ use super::{GO_ON, INSERT, Pooled, TABLE, applied_or_not, ended, mysql_pool, nex
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "The server ends a pooled connection in the middle of a transaction: what do its next statement and the next user get?",
-    meaning: "Nothing of it is applied, and all of it can be made again on another connection: by the program, or for it.",
+    question: "The server ends a pooled connection in a transaction: what do its next statement and the next user get?",
+    meaning: "Nothing of it is applied: all of it can be made again on another connection, by the program or for it.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

@@ -8,8 +8,8 @@ use super::{INSERT, LATE, Pooled, TABLE, applied_or_not, mysql_pool, next_user};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "An error of the application's own leaves a transaction from the pool: is it rolled back before the caller goes on?",
-    meaning: "Where it is not, the caller can meet its own locks when it tries again; where it is, leaving takes as long as the server does.",
+    question: "An error of the application's leaves a pooled transaction: is it rolled back before the caller goes on?",
+    meaning: "If not, who tries again can meet his own locks; if so, leaving takes as long as the server does.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),
@@ -107,6 +107,10 @@ async fn answer(lab: &Lab, pool: &impl Pooled, left: impl Future<Output = Result
         Ok(()) => return Err("the application's error was lost".into()),
     }
     let next = next_user(lab, pool).await?;
-    let when = if waited { "yes" } else { "no, in the background" };
-    Ok(Answer::new(format!("{when}: {}; {next}", applied_or_not(lab).await?)))
+    let when = match (applied_or_not(lab).await?, waited) {
+        ("committed", _) => "it is committed",
+        (_, true) => "yes",
+        (_, false) => "no, in the background",
+    };
+    Ok(Answer::new(format!("{when}; {next}")))
 }

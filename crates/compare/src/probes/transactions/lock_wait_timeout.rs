@@ -5,8 +5,8 @@ use super::{GO_ON, INSERT, Rival, TABLE, UPDATE, ended, kept, told};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "A transaction has waited too long for a lock, and the program goes on in it all the same: what does COMMIT keep?",
-    meaning: "Only the statement has failed: the transaction is open, with its locks, and a COMMIT makes half of the work permanent.",
+    question: "A lock is waited for too long, and the program goes on in the transaction: what does COMMIT keep?",
+    meaning: "Only the statement fails: the transaction stays open, with its locks, and COMMIT keeps half of the work.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

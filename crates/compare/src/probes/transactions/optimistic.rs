@@ -10,7 +10,7 @@ use crate::{
 
 pub(super) const PROBE: Probe = Probe {
     question: "One transaction is to be optimistic: what does it cost to begin it, and is the next one so too?",
-    meaning: "An optimistic transaction locks nothing before COMMIT, which then can fail: what has to be set for a session stays set.",
+    meaning: "It locks nothing before COMMIT, which can then fail. What has to be set for a session stays set.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

@@ -5,7 +5,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A read-only transaction is begun, and writes: what does the program get?",
-    meaning: "TiDB refuses read-only transactions, unless tidb_enable_noop_functions is on: then it takes them, and lets them write.",
+    meaning: "TiDB refuses it unless tidb_enable_noop_functions is on: then it takes it, and lets it write.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     // It has no settings for it.

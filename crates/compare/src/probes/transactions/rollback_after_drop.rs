@@ -6,7 +6,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A transaction is dropped without commit, and its connection is kept: when is it rolled back?",
-    meaning: "Until it is, others wait for the rows that it has locked: end a transaction yourself, also where you give it up.",
+    meaning: "Until it is, others wait for the rows that it has locked: end transactions yourself, also failed ones.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     // Its transactions take the connection, and do not outlive it.

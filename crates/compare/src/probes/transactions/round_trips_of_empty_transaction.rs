@@ -2,7 +2,7 @@ use super::{TABLE, mysql_pool, taken};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "What is sent for an empty transaction, through a pool whose connection is open?",
+    question: "What does an empty transaction send, through a pool whose connection is open?",
     meaning: "Each command is a round trip to the server: the cost of a transaction, whatever it does.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),

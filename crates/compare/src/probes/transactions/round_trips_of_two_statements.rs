@@ -2,8 +2,8 @@ use super::{TABLE, mysql_pool, taken};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
-    question: "What is sent for a transaction of two statements with parameters, made once before through the same pool?",
-    meaning: "A statement that was prepared before costs one round trip, unless the pool's reset has made the server forget it.",
+    question: "What does a transaction of two statements with parameters send, made once before in the same pool?",
+    meaning: "A statement prepared before costs one round trip, unless a reset has made the server forget it.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

@@ -5,7 +5,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "A transaction is to be SERIALIZABLE: does the server let it?",
-    meaning: "TiDB refuses the level, unless it is told to pass over it: lock what you have read with SELECT ... FOR UPDATE instead.",
+    meaning: "TiDB refuses the level unless it is told to ignore it: lock what you read with SELECT ... FOR UPDATE.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: None,

@@ -6,7 +6,7 @@ use crate::{lab::caught, probes::prelude::*};
 
 pub(super) const PROBE: Probe = Probe {
     question: "The server refuses to begin a transaction with a consistent snapshot: what does the program get?",
-    meaning: "A driver that panics takes the task or the thread with it; on TiDB, every transaction has such a snapshot anyway.",
+    meaning: "A panic takes the task or the thread with it. On TiDB, every transaction has such a snapshot anyway.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     // It has no settings for it.

@@ -5,8 +5,8 @@ use super::{INSERT, TABLE, ended, told};
 use crate::{lab::plural, probes::prelude::*};
 
 pub(super) const PROBE: Probe = Probe {
-    question: "A statement in a transaction is the victim of a deadlock each time it comes: how often is the transaction tried?",
-    meaning: "Where it is tried once, the program needs a loop around it, with pauses and an end: conflicts are part of normal work.",
+    question: "A transaction meets a deadlock each time that it is tried: how often is it tried?",
+    meaning: "Where it is once, the program needs a loop around it, with pauses and an end: conflicts are normal.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),

@@ -7,7 +7,7 @@ use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
     question: "Somebody else changes a row that an optimistic transaction has changed: what does the program get?",
-    meaning: "The error comes from COMMIT, and nothing is applied: the transaction has to be made again, from its beginning.",
+    meaning: "The error comes from COMMIT, and nothing is applied: the transaction has to be made again as a whole.",
     setup: TABLE,
     as_it_comes: observer!(as_it_comes),
     ours: Some(observer!(ours)),
