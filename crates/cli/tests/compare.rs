@@ -4,11 +4,15 @@
 
 mod support;
 
-use std::{fs, path::Path, sync::Mutex};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 
 use serde_json::{Value, json};
 use support::{Cli, DRIVERS, Database, Ended, Relay, Then, eventually, nobody};
-use tidb_connect_compare::Run;
+use tidb_connect_compare::{Run, Server};
 
 /// One comparison at a time, so that a test sees what is left of its own.
 static COMPARING: Mutex<()> = Mutex::new(());
@@ -24,10 +28,21 @@ fn left(database: &mut Database) -> Vec<String> {
     database.sql("SHOW DATABASES LIKE 'tidb\\_connect\\_compare\\_%'")
 }
 
-fn kept_run() -> String {
+/// The kept runs with their files, the newest first.
+fn kept_runs() -> Vec<(String, Run)> {
     let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runs/compare");
-    let run = fs::read_dir(runs).unwrap().map(|file| file.unwrap().path()).min().unwrap();
-    run.to_str().unwrap().to_owned()
+    let read = |path: PathBuf| (path.to_str().unwrap().to_owned(), read(&fs::read_to_string(path).unwrap()));
+    let mut runs: Vec<_> = fs::read_dir(runs).unwrap().map(|file| read(file.unwrap().path())).collect();
+    runs.sort_by(|(_, a), (_, b)| b.date.cmp(&a.date));
+    runs
+}
+
+fn kept_run() -> String {
+    kept_runs().swap_remove(0).0
+}
+
+fn read(json: &str) -> Run {
+    serde_json::from_str(json).unwrap()
 }
 
 #[test]
@@ -64,7 +79,6 @@ fn one_driver_and_a_table() {
 fn a_run_can_be_printed_again_and_compared_without_a_server() {
     let (run, cli) = (kept_run(), |args: &[&str]| Cli::new(["compare"].into_iter().chain(args.iter().copied())).end());
     let json = cli(&["--from", &run, "--format", "json"]);
-    let read = |text: &str| serde_json::from_str::<Run>(text).unwrap();
     assert_eq!(read(&json.stdout), read(&fs::read_to_string(&run).unwrap()), "{}", json.stderr);
     let page = cli(&["--from", &run, "--format", "html"]);
     assert!(page.stdout.starts_with("<!DOCTYPE html>") && page.code == Some(0), "{}", page.stderr);
@@ -90,6 +104,25 @@ fn what_has_changed_is_told() {
     assert!(line("version").contains("27.0.0"), "{}", ended.stdout);
     assert!(line(PROBE).contains("mysql") && ended.stdout.contains("what it"), "{}", ended.stdout);
     assert!(!ended.stdout.contains("sqlx"), "sqlx has not changed: {}", ended.stdout);
+}
+
+/// The chapters whose answers do not depend on time.
+const TIMELESS: &str = "results,statements,security,engineering";
+
+#[test]
+fn what_was_kept_is_still_observed() {
+    let database = Database::create();
+    let [version] = &Database::create().sql("SELECT VERSION()")[..] else { panic!("one row") };
+    let server = Server::from_version(version);
+    let kept = kept_runs().into_iter().find(|(_, run)| run.server.product == server.product);
+    let (path, run) = kept.expect("a kept run on this product");
+    let ended = compare(&database, ["--only", TIMELESS, "--against", &path, "--format", "json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    // Another version may do otherwise; what failed is an exit code.
+    if run.server == server {
+        let seen: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(seen["changes"]["answers"], json!([]), "make runs/compare anew, and look at what has changed");
+    }
 }
 
 #[test]
