@@ -19,6 +19,7 @@ mod mysql_waiter_not_woken;
 mod sqlx_cancelled_begin;
 mod sqlx_dropped_mid_packet;
 mod sqlx_empty_password;
+mod sqlx_pool_close;
 mod sqlx_refused_connection;
 mod sqlx_truncated_packets;
 
@@ -43,6 +44,7 @@ const DEFECTS: &[(&str, Reproduction)] = &[
     ("mysql_consistent_snapshot_panic", mysql_consistent_snapshot_panic::main),
     ("mysql_async_init_order", mysql_async_init_order::main),
     ("sqlx_refused_connection", sqlx_refused_connection::main),
+    ("sqlx_pool_close", sqlx_pool_close::main),
     ("mysql_broken_connection_kept", mysql_broken_connection_kept::main),
     ("mysql_pool_lock_while_connecting", mysql_pool_lock_while_connecting::main),
 ];
