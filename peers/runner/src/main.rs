@@ -99,6 +99,10 @@ fn bench(args: &Args) -> Result<Run, Failure> {
             Err(reason) => Standing::Missing { peer: peer.name.into(), reason },
         });
     }
+    // Ratios need somebody who is there.
+    if let Some(first) = ready.first().filter(|_| ready.iter().all(|peer| peer.name != run.base)) {
+        run.base = first.name.into();
+    }
     for &added in &args.round_trips {
         run.cells.extend(bench.measure(&ready, added)?);
     }
@@ -118,17 +122,13 @@ fn choose(args: &Args) -> Result<Vec<&'static Peer>, Failure> {
     if args.players < 2 * args.pool() {
         return Err(format!("{} tasks need at least {} players", args.pool(), 2 * args.pool()).into());
     }
-    let wanted = |peer: &&Peer| {
-        args.only.is_empty() || peer.name == args.base || args.only.iter().any(|name| peer.name == name)
-    };
+    let wanted =
+        |peer: &&Peer| args.only.is_empty() || peer.name == args.base || args.only.iter().any(|name| peer.name == name);
     Ok(PEERS.iter().filter(wanted).collect())
 }
 
 /// Makes the peers' programs; those that cannot be made have a reason.
-fn make(
-    peers: &[&Peer],
-    interruption: &Interruption,
-) -> Result<HashMap<&'static str, Result<(), String>>, Failure> {
+fn make(peers: &[&Peer], interruption: &Interruption) -> Result<HashMap<&'static str, Result<(), String>>, Failure> {
     let mut made = HashMap::new();
     for toolchain in peers.iter().map(|peer| peer.made_with) {
         interruption.check()?;

@@ -1,6 +1,6 @@
 //! All that is measured, in turns: every peer does the same for a moment, one after the other, round after round.
 
-use std::{net::SocketAddr, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use indicatif::ProgressBar;
 use tidb_connect_wire::{Link, Proxy};
@@ -26,16 +26,16 @@ const REPEATED: [Work; 3] = [Work::Read, Work::Trade, Work::Create];
 
 /// What all measurements have in common.
 pub(crate) struct Bench<'a> {
-    pub(crate) args: &'a Args,
-    pub(crate) server: &'a mut Server,
-    pub(crate) progress: &'a ProgressBar,
-    pub(crate) interruption: &'a Interruption,
+    args: &'a Args,
+    server: &'a mut Server,
+    progress: &'a ProgressBar,
+    interruption: &'a Interruption,
     /// How many requests were made, which gives new players new names.
     requests: usize,
 }
 
-/// A peer at work.
-type Turn<'a> = (&'a Peer, Worker);
+/// A peer at work, or why it is not.
+type Turn<'a> = (&'a Peer, Result<Worker, String>);
 
 impl<'a> Bench<'a> {
     pub(crate) fn new(
@@ -50,8 +50,8 @@ impl<'a> Bench<'a> {
     /// How many requests all measurements of `peers` peers take.
     pub(crate) fn total(args: &Args, peers: usize) -> usize {
         let works = |works: &[Work]| works.iter().filter(|work| args.work.contains(work)).count();
-        let a_round_trip = works(&REPEATED) * args.tasks.len() * (1 + args.rounds)
-            + works(&[Work::Run, Work::Load]) * args.rounds;
+        let a_round_trip =
+            works(&REPEATED) * args.tasks.len() * (1 + args.rounds) + works(&[Work::Run, Work::Load]) * args.rounds;
         peers * (1 + 2 * (REPEATED.len() + 1) + args.round_trips.len() * a_round_trip)
     }
 
@@ -59,21 +59,19 @@ impl<'a> Bench<'a> {
     pub(crate) fn count(&mut self, peer: &Peer) -> Result<Result<RoundTrips, String>, Failure> {
         self.server.clear()?;
         let proxy = Proxy::start(self.server.addr)?;
-        let mut worker = match Worker::start(peer, &self.server.config, proxy.addr(), 1) {
-            Ok(worker) => worker,
-            Err(error) => return Ok(Err(error)),
-        };
+        let mut worker = Worker::start(peer, &self.server.config, proxy.addr(), 1);
         let made = || {
             thread::sleep(SETTLED);
             proxy.report().round_trips()
         };
         let (seconds, batches) = COUNTING;
-        let mut counted = RoundTrips { peer: peer.name.into(), version: worker.version.clone(), ..Default::default() };
+        let mut counted = RoundTrips { peer: peer.name.into(), ..Default::default() };
         let before = made();
         if let Err(error) = self.ask(&mut worker, Work::Run, 1, 0.0, 0)? {
             return Ok(Err(error));
         }
         counted.run = (made() - before) as f64;
+        counted.version = worker.as_ref().map(|worker| worker.version.clone()).unwrap_or_default();
         self.server.fill(self.args.players)?;
         for (work, of, seconds, count) in [
             (Work::Read, 1, seconds, &mut counted.read),
@@ -94,7 +92,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Measures all `peers` with a round-trip time of `added` milliseconds more.
-    pub(crate) fn measure(&mut self, peers: &[&Peer], added: u64) -> Result<Vec<Cell>, Failure> {
+    pub(crate) fn measure<'p>(&mut self, peers: &[&'p Peer], added: u64) -> Result<Vec<Cell>, Failure> {
         let link = match added {
             0 => None,
             added => Some(Link::start(self.server.addr, Duration::from_millis(added))?),
@@ -102,7 +100,8 @@ impl<'a> Bench<'a> {
         let addr = link.as_ref().map_or(self.server.addr, Link::addr);
         let mut cells = Vec::new();
         self.server.clear()?;
-        let mut turns = self.start(peers, addr)?;
+        let start = |peer: &&'p Peer| (*peer, Worker::start(peer, &self.server.config, addr, self.args.pool()));
+        let mut turns = Vec::from_iter(peers.iter().map(start));
         if self.args.work.contains(&Work::Run) {
             // What a run that failed may have left would fail the next.
             cells.extend(self.rounds(&mut turns, (Work::Run, added, 1), Server::clear)?);
@@ -122,15 +121,6 @@ impl<'a> Bench<'a> {
             cells.extend(self.rounds(&mut turns, (Work::Load, added, 1), |server| server.fill(players))?);
         }
         Ok(cells)
-    }
-
-    fn start<'p>(&self, peers: &[&'p Peer], addr: SocketAddr) -> Result<Vec<Turn<'p>>, Failure> {
-        let pool = self.args.pool();
-        let start = |peer: &&'p Peer| match Worker::start(peer, &self.server.config, addr, pool) {
-            Ok(worker) => Ok((*peer, worker)),
-            Err(error) => Err(format!("{}: {error}", peer.name).into()),
-        };
-        peers.iter().map(start).collect()
     }
 
     /// One measurement, `before` which the server is prepared, of each peer in turns.
@@ -157,10 +147,8 @@ impl<'a> Bench<'a> {
             for ((peer, worker), cell) in turns.iter_mut().zip(&mut cells) {
                 before(self.server)?;
                 self.progress.set_message(format!("{round_trip_ms} ms, {tasks} tasks, {work:?}: {}", peer.name));
-                match self.ask(worker, work, tasks, seconds, rows)? {
-                    Ok(sample) => cell.samples.push(sample),
-                    Err(error) => cell.error = Some(error),
-                }
+                let sample = self.ask(worker, work, tasks, seconds, rows)?;
+                cell.samples.push(sample.map_err(|error| cell.error = Some(error)).ok());
             }
         }
         Ok(cells)
@@ -168,7 +156,7 @@ impl<'a> Bench<'a> {
 
     fn ask(
         &mut self,
-        worker: &mut Worker,
+        worker: &mut Result<Worker, String>,
         work: Work,
         tasks: usize,
         seconds: f64,
@@ -179,6 +167,7 @@ impl<'a> Bench<'a> {
         self.progress.inc(1);
         let Args { players, batch, .. } = *self.args;
         let prefix = format!("r{}", self.requests);
-        Ok(worker.ask(&Request { r#do: work, tasks, seconds, players, rows, batch, prefix }))
+        let request = Request { r#do: work, tasks, seconds, players, rows, batch, prefix };
+        Ok(worker.as_mut().map_err(|error| error.clone()).and_then(|worker| worker.ask(&request)))
     }
 }

@@ -54,8 +54,8 @@ pub(crate) struct Cell {
     /// What was added to the round-trip time.
     pub(crate) round_trip_ms: u64,
     pub(crate) tasks: usize,
-    /// One for each round that did not fail.
-    pub(crate) samples: Vec<Sample>,
+    /// One for each round, unless that failed.
+    pub(crate) samples: Vec<Option<Sample>>,
     /// Why the last of the rounds that failed did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
@@ -71,7 +71,7 @@ impl Run {
     fn ratios(&self, cell: &Cell) -> Option<[f64; 3]> {
         let base = self.cell(cell, &self.base)?;
         let rounds = cell.samples.iter().zip(&base.samples);
-        spread(rounds.map(|(sample, base)| sample.rate() / base.rate()).collect())
+        spread(rounds.filter_map(|(sample, base)| Some(sample.as_ref()?.rate() / base.as_ref()?.rate())).collect())
     }
 
     fn table(&self, out: &mut impl fmt::Write, work: Work, peers: &[&str]) -> fmt::Result {
@@ -93,7 +93,7 @@ impl Run {
                 let cell = self.cell(column, peer)?;
                 let [middle, least, most] = self.ratios(cell)?;
                 let text = if *peer == self.base {
-                    let [middle, ..] = spread(cell.samples.iter().map(Sample::rate).collect())?;
+                    let [middle, ..] = spread(cell.samples.iter().flatten().map(Sample::rate).collect())?;
                     format!("1 = {middle:.0}/s")
                 } else {
                     format!("{middle:.2} ({least:.2}–{most:.2})")
@@ -108,15 +108,12 @@ impl Run {
             if let Some(error) = error {
                 notes.push(format!("{peer}, +{round_trip_ms} ms, tasks {tasks}, failed: {error}"));
             }
-            let fewest = samples.iter().map(|sample| sample.operations).min().unwrap_or_default();
+            let fewest = samples.iter().flatten().map(|sample| sample.operations).min().unwrap_or_default();
             if work == Work::Load && error.is_none() && fewest < self.rows.0 as u64 {
                 notes.push(format!("{peer}, +{round_trip_ms} ms: {fewest} rows of {} in the time", self.rows.0));
             }
         }
-        if !notes.is_empty() {
-            writeln!(out)?;
-        }
-        notes.iter().try_for_each(|note| writeln!(out, "- {note}"))
+        list(out, notes.into_iter())
     }
 
     fn markdown(&self, out: &mut impl fmt::Write) -> fmt::Result {
@@ -128,7 +125,8 @@ impl Run {
              Above 1 is faster than {base}; the fastest is bold."
         )?;
         writeln!(out, "\n## Round trips on a warm connection\n")?;
-        let heads = ["read", "create", "trade", &format!("batch of {batch}"), "reference run, from login on", "version"];
+        let heads =
+            ["read", "create", "trade", &format!("batch of {batch}"), "reference run, from login on", "version"];
         row(out, "peer", heads.into_iter().map(str::to_owned))?;
         row(out, "---", ["---:", "---:", "---:", "---:", "---:", "---"].into_iter().map(str::to_owned))?;
         let mut peers = Vec::new();
@@ -139,14 +137,13 @@ impl Run {
                 peers.push(peer.as_str());
             }
         }
-        if let Some(Standing::Missing { .. }) = self.peers.iter().find(|peer| matches!(peer, Standing::Missing { .. })) {
-            writeln!(out)?;
-        }
-        for standing in &self.peers {
-            if let Standing::Missing { peer, reason } = standing {
-                writeln!(out, "- {peer} could not take part: {reason}")?;
-            }
-        }
+        list(
+            out,
+            self.peers.iter().filter_map(|standing| match standing {
+                Standing::Missing { peer, reason } => Some(format!("{peer} could not take part: {reason}")),
+                Standing::Ready(_) => None,
+            }),
+        )?;
         [Work::Run, Work::Read, Work::Create, Work::Trade, Work::Load]
             .into_iter()
             .try_for_each(|work| self.table(out, work, &peers))
@@ -178,6 +175,14 @@ fn row(out: &mut impl fmt::Write, head: &str, cells: impl Iterator<Item = String
         write!(out, " {cell} |")?;
     }
     writeln!(out)
+}
+
+fn list(out: &mut impl fmt::Write, items: impl Iterator<Item = String>) -> fmt::Result {
+    for (nth, item) in items.enumerate() {
+        let gap = if nth == 0 { "\n" } else { "" };
+        writeln!(out, "{gap}- {item}")?;
+    }
+    Ok(())
 }
 
 /// A whole number, unless something came between.

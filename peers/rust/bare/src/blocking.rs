@@ -1,7 +1,4 @@
-use mysql::{
-    OptsBuilder, Pool, PoolConstraints, PoolOpts, TxOpts,
-    prelude::Queryable as _,
-};
+use mysql::{OptsBuilder, Pool, PoolConstraints, PoolOpts, TxOpts, prelude::Queryable as _};
 use peer_worker::{CREATE_TABLE, DROP_TABLE, NewPlayer, Peer, Player, Result, Server, Trade};
 
 use crate::{COUNT, FIND, FIND_BY_NAME, INSERT, LIST, LOCK, MOVE, insert_many};
@@ -15,10 +12,8 @@ pub(crate) struct Players {
 impl Players {
     pub(crate) fn connect(server: &Server, tuned: bool) -> Result<Self> {
         let constraints = PoolConstraints::new(1, server.pool).ok_or("a pool of none")?;
-        let pool = PoolOpts::default()
-            .with_constraints(constraints)
-            .with_reset_connection(!tuned)
-            .with_check_health(!tuned);
+        let pool =
+            PoolOpts::default().with_constraints(constraints).with_reset_connection(!tuned).with_check_health(!tuned);
         let options = OptsBuilder::default()
             .ip_or_hostname(Some(&server.host))
             .tcp_port(server.port)

@@ -2,15 +2,9 @@
 
 use std::process::ExitCode;
 
-use diesel::{
-    define_sql_function, insert_into,
-    prelude::*,
-    result::Error as DieselError,
-    sql_types::{BigInt, Unsigned},
-    update,
-};
+use diesel::{define_sql_function, insert_into, prelude::*, result::Error as DieselError, update};
 use diesel_async::{
-    AsyncConnection as _, AsyncMysqlConnection, RunQueryDsl as _, SimpleAsyncConnection as _,
+    AsyncConnection as _, AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection as _,
     pooled_connection::{
         AsyncDieselConnectionManager,
         bb8::{Pool, PooledConnection},
@@ -122,7 +116,7 @@ impl Peer for Players {
     }
 
     async fn trade(&self, Trade { buyer, seller, goods, price }: Trade) -> Result<bool> {
-        use players::dsl::{coins, goods as stock, players};
+        use crate::players::dsl::{coins, goods as stock, players};
         let mut connection = self.connection().await?;
         let traded = connection.transaction(async |connection| {
             let available: i32 = players.find(buyer).select(coins).for_update().first(connection).await?;

@@ -3,14 +3,17 @@
 use std::process::ExitCode;
 
 use peer_worker::{CREATE_TABLE, DROP_TABLE, NewPlayer, Peer, Result, Server, Trade, serve};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, QueryOrder as _, QuerySelect as _, Set, TransactionTrait as _, entity::prelude::*};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, QueryOrder as _, QuerySelect as _, Set, TransactionTrait as _,
+    entity::prelude::*,
+};
 
 mod player {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, DeriveEntityModel)]
     #[sea_orm(table_name = "players")]
-    pub struct Model {
+    pub(crate) struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
         #[sea_orm(unique)]
@@ -20,7 +23,7 @@ mod player {
     }
 
     #[derive(Clone, Copy, Debug, DeriveRelation, EnumIter)]
-    pub enum Relation {}
+    pub(crate) enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 }

@@ -280,8 +280,7 @@ async fn load<P: Peer>(peer: &P, request: &Request) -> Result<Reply> {
     let prefix = request.prefix.clone();
     let rows = (0..request.rows).map(move |row| player(format!("{prefix}-{row}"), 100, 100));
     let start = Instant::now();
-    let operations =
-        peer.load(Box::new(rows), request.batch, start + Duration::from_secs_f64(request.seconds)).await?;
+    let operations = peer.load(Box::new(rows), request.batch, start + Duration::from_secs_f64(request.seconds)).await?;
     Ok(Reply::Measured { operations, seconds: start.elapsed().as_secs_f64(), p50_us: None, p99_us: None })
 }
 
