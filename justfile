@@ -76,6 +76,12 @@ chaos *settings: server
     done
     exit "$worst"
 
+# Every peer side by side on one server, in about 15 minutes: `just bench-peers`, then any flags, such as `--only go,sqlx`.
+[no-exit-message]
+bench-peers *flags: server
+    @cargo build --quiet --release --locked --manifest-path peers/Cargo.toml --package bench-peers --target-dir peers/target
+    @peers/target/release/bench-peers "$@"
+
 # A throw-away server for a command (`just playground -- mysql …`), or in the foreground.
 [no-exit-message]
 playground *command: server

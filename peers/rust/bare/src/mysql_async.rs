@@ -1,0 +1,101 @@
+use mysql_async::{OptsBuilder, Pool, PoolConstraints, PoolOpts, TxOpts, prelude::Queryable as _};
+use peer_worker::{CREATE_TABLE, DROP_TABLE, NewPlayer, Peer, Player, Result, Server, Trade};
+
+use crate::{COUNT, FIND, FIND_BY_NAME, INSERT, LIST, LOCK, MOVE, insert_many};
+
+#[derive(Clone)]
+pub(crate) struct Players {
+    pool: Pool,
+    tuned: bool,
+}
+
+impl Players {
+    pub(crate) async fn connect(server: Server, tuned: bool) -> Result<Self> {
+        // What the minimum says here is how many connections are kept.
+        let kept = if tuned { server.pool } else { server.pool.min(10) };
+        let constraints = PoolConstraints::new(kept, server.pool).ok_or("a pool of none")?;
+        let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(!tuned);
+        let options = OptsBuilder::default()
+            .ip_or_hostname(server.host)
+            .tcp_port(server.port)
+            .user(Some(server.user))
+            .pass(Some(server.password))
+            .db_name(Some(server.database))
+            // It would leave the way that is measured.
+            .prefer_socket(false)
+            .pool_opts(pool);
+        let pool = Pool::new(options);
+        drop(pool.get_conn().await?);
+        Ok(Self { pool, tuned })
+    }
+}
+
+fn player((id, name, coins, goods): (i64, String, i32, i32)) -> Player {
+    Player { id, name, coins, goods }
+}
+
+impl Peer for Players {
+    async fn create_table(&self) -> Result<()> {
+        Ok(self.pool.get_conn().await?.query_drop(CREATE_TABLE).await?)
+    }
+
+    async fn drop_table(&self) -> Result<()> {
+        Ok(self.pool.get_conn().await?.query_drop(DROP_TABLE).await?)
+    }
+
+    async fn create(&self, NewPlayer { name, coins, goods }: NewPlayer) -> Result<i64> {
+        let mut connection = self.pool.get_conn().await?;
+        connection.exec_drop(INSERT, (name, coins, goods)).await?;
+        Ok(i64::try_from(connection.last_insert_id().ok_or("no id")?)?)
+    }
+
+    async fn create_many(&self, players: Vec<NewPlayer>) -> Result<()> {
+        let mut connection = self.pool.get_conn().await?;
+        if self.tuned {
+            let sql = insert_many(&players);
+            let values = players.into_iter().flat_map(|p| [p.name.into(), p.coins.into(), p.goods.into()]);
+            Ok(connection.exec_drop(sql, Vec::<mysql_async::Value>::from_iter(values)).await?)
+        } else {
+            let rows = players.into_iter().map(|p| (p.name, p.coins, p.goods));
+            Ok(connection.exec_batch(INSERT, rows).await?)
+        }
+    }
+
+    async fn find(&self, id: i64) -> Result<Option<Player>> {
+        Ok(self.pool.get_conn().await?.exec_first(FIND, (id,)).await?.map(player))
+    }
+
+    async fn find_by_name(&self, name: &str) -> Result<Option<Player>> {
+        Ok(self.pool.get_conn().await?.exec_first(FIND_BY_NAME, (name,)).await?.map(player))
+    }
+
+    async fn list(&self, limit: u32) -> Result<Vec<Player>> {
+        Ok(self.pool.get_conn().await?.exec_map(LIST, (limit,), player).await?)
+    }
+
+    async fn count(&self) -> Result<u64> {
+        Ok(self.pool.get_conn().await?.query_first(COUNT).await?.ok_or("no count")?)
+    }
+
+    async fn trade(&self, Trade { buyer, seller, goods, price }: Trade) -> Result<bool> {
+        let mut transaction = self.pool.start_transaction(TxOpts::default()).await?;
+        let (coins, _): (i32, i32) = transaction.exec_first(LOCK, (buyer,)).await?.ok_or("no buyer")?;
+        if coins < price {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        let (_, stock): (i32, i32) = transaction.exec_first(LOCK, (seller,)).await?.ok_or("no seller")?;
+        if stock < goods {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        transaction.exec_drop(MOVE, (-price, goods, buyer)).await?;
+        transaction.exec_drop(MOVE, (price, -goods, seller)).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn close(self) -> Result<()> {
+        Ok(self.pool.disconnect().await?)
+    }
+}
