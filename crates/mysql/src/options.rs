@@ -15,6 +15,10 @@ const MAX_ALLOWED_PACKET: usize = 64 << 20;
 /// prepared statements over the return of one; `UPDATE` counts the rows found, not those changed; a server that asks for a
 /// file of the client's gets none, and its answer is an error.
 ///
+/// In a pool of the driver's own, a connection on which a call timed out comes back like any other, and the late answer
+/// becomes the next caller's (`upstream/mysql_pool_late_answer.md`): after an error that is not the server's, end the
+/// connection (`PooledConn::unwrap`) instead of giving it back. [`Pool`](crate::Pool) does.
+///
 /// The password is in them, and the driver's `Debug` shows it: do not print them.
 ///
 /// # Errors
