@@ -11,7 +11,7 @@ use futures_util::TryStreamExt;
 use mysql_async::prelude::Queryable as _;
 use tidb_connect_core::{
     ConnectionConfig, Error, ErrorKind, Result, TlsMode,
-    players::{PlayerStore as _, PlayerStoreExt as _},
+    players::{LoadError, PlayerStore as _, PlayerStoreExt as _},
     pool::PoolPolicy,
 };
 use tidb_connect_mysql_async::{MysqlAsyncStore, Pool};
@@ -122,7 +122,7 @@ impl Bench {
             Err(error) if error.kind() != ErrorKind::TableMissing => return Err(error),
             _ => store.create_table().await?,
         }
-        store.load(Data::initial(rows), BATCH, |_| {}).await.map_err(|error| error.cause)?;
+        store.load(Data::initial(rows), BATCH, |_| {}).await.map_err(LoadError::into_cause)?;
         let ids = store.players(None, BATCH as u32).map_ok(|player| player.id).try_collect().await?;
         store.close().await?;
         Ok(Arc::new(Data::new(ids)))
