@@ -122,8 +122,8 @@ struct Whisker {
 }
 
 /// The width of a chart of ratios, and where its scale begins and ends.
-const WIDTH: f64 = 760.0;
-const SCALE: (f64, f64) = (370.0, 740.0);
+const WIDTH: f64 = 820.0;
+const SCALE: (f64, f64) = (420.0, 800.0);
 const LINE: f64 = 20.0;
 
 /// A panel of a chart of growth: its width with what is left of it, and the height of its scale.
@@ -143,7 +143,7 @@ const DIMENSIONS: [Dimension; 5] = [
     ("connections", |point| point.connections as u64, |point| Point { connections: 0, ..point }),
     ("rows", |point| point.rows, |point| Point { rows: 0, ..point }),
     ("rows a batch", |point| point.batch.unwrap_or_default() as u64, |point| Point { batch: None, ..point }),
-    ("milliseconds added to a round trip", |point| point.round_trip_ms, |point| Point { round_trip_ms: 0, ..point }),
+    ("ms a round trip", |point| point.round_trip_ms, |point| Point { round_trip_ms: 0, ..point }),
 ];
 
 impl<'a> BenchView<'a> {
@@ -194,7 +194,15 @@ fn numbers(ratio: &Ratio) -> Numbers {
 }
 
 fn ratios(measurements: &[&Measurement]) -> Option<RatioChart> {
-    let several = measurements.len() > 1;
+    // What is the same at all points is in the table.
+    let varies = |value: fn(&Point) -> u64| {
+        measurements.iter().map(|measurement| value(&measurement.point)).collect::<BTreeSet<_>>().len() > 1
+    };
+    let varying: Vec<_> = DIMENSIONS.iter().filter(|(_, value, _)| varies(*value)).collect();
+    let label = |point: &Point, of: &Measured| {
+        let at = varying.iter().map(|(name, value, _)| format!(", {} {name}", value(point)));
+        [of.subject.clone()].into_iter().chain(at).collect::<String>()
+    };
     let compared = measurements.iter().flat_map(|measurement| {
         measurement.subjects.iter().filter_map(move |of| Some((measurement.point, of, of.ratio.as_ref()?)))
     });
@@ -202,21 +210,20 @@ fn ratios(measurements: &[&Measurement]) -> Option<RatioChart> {
     let scale = Scale::over(compared.iter().flat_map(|(.., ratio)| [ratio.min, ratio.max, 0.8, 1.25]), SCALE)?;
     let mark = |(number, (point, of, ratio)): (usize, &(Point, &Measured, &Ratio))| Mark {
         y: LINE * (number as f64 + 1.0),
-        label: if several { format!("{}, {}", of.subject, short(point)) } else { of.subject.clone() },
+        label: label(point, of),
         median: scale.place(ratio.median),
         min: scale.place(ratio.min),
         max: scale.place(ratio.max),
     };
     let bottom = LINE * (compared.len() as f64 + 0.5);
     let marks = compared.iter().enumerate().map(mark).collect();
-    Some(RatioChart { width: WIDTH, height: bottom + LINE, bottom, ticks: scale.ticks(), marks })
-}
-
-/// What fits beside a mark.
-fn short(point: &Point) -> String {
-    let batch = point.batch.map_or_else(String::new, |batch| format!(" · batch {batch}"));
-    let Point { tasks, connections, rows, round_trip_ms, .. } = point;
-    format!("{tasks} t · {connections} c · {rows} r · {round_trip_ms} ms{batch}")
+    (!compared.is_empty()).then(|| RatioChart {
+        width: WIDTH,
+        height: bottom + LINE,
+        bottom,
+        ticks: scale.ticks(),
+        marks,
+    })
 }
 
 fn growths(measurements: &[&Measurement], open: bool) -> Vec<GrowthChart> {
@@ -343,5 +350,84 @@ impl Scale {
             }
         }
         ticks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Report, *};
+
+    const HOSTILE: &str = "a|b\n<script>alert(1)</script>";
+
+    fn bench() -> Run {
+        let round = |throughput: f64| serde_json::json!({ "operations": 9, "errors": 1, "throughput": throughput, "p50_us": 10.0, "p99_us": 20.0 });
+        let latency = serde_json::json!({ "p50": 1.0, "p90": 2.0, "p99": 3.0, "p999": 4.0, "max": 5.0 });
+        let measurement = |tasks: u64| {
+            serde_json::json!({
+                "workload": "point_read", "tasks": tasks, "connections": 10, "rows": 100, "round_trip_ms": 0,
+                "subjects": [
+                    { "subject": "sqlx", "driver": "sqlx", "rounds": [round(100.0), round(0.0)], "latency_us": latency },
+                    { "subject": HOSTILE, "driver": "sqlx", "rounds": [round(50.0), round(40.0)], "latency_us": latency,
+                      "first_error": HOSTILE, "ratio": { "to": "sqlx", "median": 2.25, "min": 2.0, "max": 2.5 } },
+                ],
+            })
+        };
+        let run = serde_json::json!({
+            "date": "2026-11-25T12:00:00Z", "command": "tidb-connect bench", "server": "8.0.11-TiDB-v8.5.3",
+            "machine": { "os": "linux", "architecture": "x86_64", "cores": 2, "optimized": true },
+            "drivers": { "sqlx": "0.8.6" },
+            "settings": {
+                "drivers": ["sqlx"], "workloads": ["point_read"], "tasks": [1, 32], "connections": [10], "rows": [100],
+                "batch": [500], "round_trip_ms": [0], "rounds": 2, "round_seconds": 0.5, "warm_up_seconds": 0.1,
+            },
+            "measurements": [measurement(1), measurement(32)],
+        });
+        serde_json::from_value(run).expect("a run")
+    }
+
+    fn report<T>(of: impl FnOnce(&Report<'_>) -> T) -> T {
+        let run = crate::Run {
+            date: "2026-11-25T12:00:00Z".into(),
+            command: "tidb-connect compare".into(),
+            server: Server::from_version("8.0.11-TiDB-v8.5.3"),
+            drivers: [].into(),
+            probes: Vec::new(),
+            costs: None,
+        };
+        of(&Report { run: &run, changes: None, others: &[], bench: Some(&bench()) })
+    }
+
+    #[test]
+    fn a_page_has_each_chart_with_its_words_and_its_numbers() {
+        let html = report(|report| report.html().expect("a page"));
+        let (_, chapter) = html.split_once("id=\"bench\"").expect("a chapter");
+        let charts: Vec<_> = chapter.split("role=\"img\"").skip(1).collect();
+        assert_eq!(charts.len(), 2, "ratios, and growth with more tasks");
+        for chart in charts {
+            assert!(chart.contains("<title id=") && chart.contains("<desc id="), "{chart}");
+        }
+        assert!(chapter.contains(">2.25<") && chapter.contains(">2.00–2.50<"), "{chapter}");
+        for broken in ["<script", "NaN", "inf"] {
+            assert!(!chapter.contains(broken), "{broken}: {chapter}");
+        }
+    }
+
+    #[test]
+    fn markdown_has_a_row_a_subject_whatever_it_says() {
+        let markdown = report(|report| report.markdown().expect("a page"));
+        let (_, chapter) = markdown.split_once("## How fast").expect("a chapter");
+        let rows: Vec<_> = chapter.lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(rows.len(), 4, "{chapter}");
+        assert!(!chapter.contains("<script") && rows[1].contains("| 2.25 | 2.00–2.50 |"), "{chapter}");
+    }
+
+    #[test]
+    fn a_scale_has_its_ends_where_it_is_told_and_one_among_its_marks() {
+        let scale = Scale::over([0.5, 8.0].into_iter(), (0.0, 100.0)).expect("a scale");
+        assert!(scale.place(0.5) < 5.0 && scale.place(8.0) > 95.0 && scale.place(f64::MAX) == 100.0);
+        let ticks = scale.ticks();
+        assert!(ticks.iter().any(|tick| tick.label == "1"));
+        assert!(ticks.windows(2).all(|pair| pair[1].at - pair[0].at >= 24.0));
+        assert!(Scale::over([0.0, f64::NAN].into_iter(), (0.0, 1.0)).is_none());
     }
 }
