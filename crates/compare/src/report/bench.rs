@@ -88,6 +88,8 @@ struct GrowthChart {
     width: f64,
     /// What is 1: `sqlx at 1`.
     unit: String,
+    /// What is seen of it: `operations a second`.
+    seen: &'static str,
     /// Whether more is better.
     throughput: bool,
     ticks: Vec<Tick>,
@@ -247,14 +249,16 @@ fn growths(measurements: &[&Measurement], open: bool) -> Vec<GrowthChart> {
 
 fn growth(what: &'static str, value: fn(&Point) -> u64, same: &[&Measurement], open: bool) -> Option<GrowthChart> {
     let unit_of = same.first()?.subjects.first()?;
-    let (unit, ..) = seen(unit_of, open)?;
+    let (unit, ..) = seen(same[0].point, unit_of, open)?;
     let drivers: Vec<&str> = same[0].subjects.iter().fold(Vec::new(), |mut drivers, of| {
         if !drivers.contains(&of.driver.as_str()) {
             drivers.push(&of.driver);
         }
         drivers
     });
-    let all = same.iter().flat_map(|measurement| &measurement.subjects).filter_map(|of| seen(of, open));
+    let all = same
+        .iter()
+        .flat_map(|measurement| measurement.subjects.iter().filter_map(|of| seen(measurement.point, of, open)));
     let scale = Scale::over(all.flat_map(|(_, min, max)| [min / unit, max / unit]), (BOTTOM, TOP))?;
     let values: BTreeSet<u64> = same.iter().map(|measurement| value(&measurement.point)).collect();
     let fixed = DIMENSIONS.iter().filter(|(name, ..)| *name != what);
@@ -268,7 +272,7 @@ fn growth(what: &'static str, value: fn(&Point) -> u64, same: &[&Measurement], o
         let lines = of_driver.map(|subject| {
             let places = same.iter().filter_map(|measurement| {
                 let of = measurement.subjects.iter().find(|of| of.subject == subject.subject)?;
-                let (median, min, max) = seen(of, open)?;
+                let (median, min, max) = seen(measurement.point, of, open)?;
                 let [y, top, bottom] = [median, max, min].map(|value| scale.place(value / unit));
                 Some(Whisker { x: x(value(&measurement.point)), y, top, bottom })
             });
@@ -285,20 +289,23 @@ fn growth(what: &'static str, value: fn(&Point) -> u64, same: &[&Measurement], o
         height: BOTTOM + 2.0 * LINE,
         width: PANEL.0 * drivers.len() as f64,
         unit: format!("{} at {}", unit_of.subject, value(&same[0].point)),
+        seen: match same[0].point.batch {
+            _ if open => "median latency",
+            Some(_) => "rows a second",
+            None => "operations a second",
+        },
         throughput: !open,
         ticks: scale.ticks(),
         panels: panels.collect(),
     })
 }
 
-/// The rounds' median, least and most: of the throughput, or at a rate of the median latency. None of no operations.
-fn seen(of: &Measured, open: bool) -> Option<(f64, f64, f64)> {
-    let mut rounds: Vec<f64> = of
-        .rounds
-        .iter()
-        .map(|round| if open { round.p50_us } else { round.throughput })
-        .filter(|&of| of > 0.0)
-        .collect();
+/// The rounds' median, least and most: of the throughput, of a batch in rows; or at a rate of the median latency. None of no
+/// operations.
+fn seen(point: Point, of: &Measured, open: bool) -> Option<(f64, f64, f64)> {
+    let rows = point.batch.unwrap_or(1) as f64;
+    let rounds = of.rounds.iter().map(|round| if open { round.p50_us } else { round.throughput * rows });
+    let mut rounds: Vec<f64> = rounds.filter(|&of| of > 0.0).collect();
     rounds.sort_by(f64::total_cmp);
     Some((*rounds.get(rounds.len() / 2)?, *rounds.first()?, *rounds.last()?))
 }
