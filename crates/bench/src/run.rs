@@ -155,7 +155,10 @@ impl Measured {
         let (min, max) =
             ratios.iter().fold((f64::INFINITY, 0.0_f64), |(min, max), &ratio| (ratio.min(min), ratio.max(max)));
         let to = bare.subject.clone();
-        self.ratio = median(ratios).map(|median| Ratio { to, median, min, max });
+        self.ratio = median(ratios).map(|median| {
+            let [median, min, max] = [median, min, max].map(rounded);
+            Ratio { to, median, min, max }
+        });
     }
 }
 
@@ -165,7 +168,7 @@ impl From<&Tally> for Round {
             operations: tally.operations,
             errors: tally.errors,
             not_started: tally.not_started,
-            throughput: tally.throughput,
+            throughput: rounded(tally.throughput),
             p50_us: percentile(&tally.latencies, 0.5),
             p99_us: percentile(&tally.latencies, 0.99),
         }
@@ -182,6 +185,11 @@ impl From<&Tally> for Latency {
 /// In microseconds.
 fn percentile(latencies: &Histogram<u64>, quantile: f64) -> f64 {
     latencies.value_at_quantile(quantile) as f64 / 1000.0
+}
+
+/// To three places, so that JSON gives back the same number.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {

@@ -135,6 +135,22 @@ pub struct Point {
     pub round_trip_ms: u64,
 }
 
+/// Without the workload: `32 tasks, 10 connections, 10000 rows`.
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tasks, connections, rows, .. } = self;
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        write!(f, "{tasks} task{}, {connections} connection{}, {rows} rows", plural(*tasks), plural(*connections))?;
+        if let Some(batch) = self.batch {
+            write!(f, ", {batch} a batch")?;
+        }
+        if self.round_trip_ms > 0 {
+            write!(f, ", {} ms added to a round trip", self.round_trip_ms)?;
+        }
+        Ok(())
+    }
+}
+
 impl Settings {
     /// The combinations, in the order of measuring: workloads that only read come before those that add players.
     #[must_use]

@@ -52,21 +52,9 @@ impl Run {
     }
 
     /// What a table is about: `point_read: read a player by its id; 32 tasks, …`.
-    #[must_use]
-    pub fn heading(&self, point: &Point) -> String {
-        let Point { workload, tasks, connections, rows, .. } = point;
-        let mut heading =
-            format!("{workload}: {}; {tasks} tasks, {connections} connections, {rows} rows", workload.operation());
-        if let Some(batch) = point.batch {
-            heading += &format!(", {batch} a batch");
-        }
-        if point.round_trip_ms > 0 {
-            heading += &format!(", {} ms added to a round trip", point.round_trip_ms);
-        }
-        if let Some(rate) = self.settings.rate {
-            heading += &format!(", {rate} a second");
-        }
-        heading
+    fn heading(&self, point: &Point) -> String {
+        let rate = self.settings.rate.map_or_else(String::new, |rate| format!(", {rate} a second"));
+        format!("{}: {}; {point}{rate}", point.workload, point.workload.operation())
     }
 }
 

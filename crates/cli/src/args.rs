@@ -146,6 +146,9 @@ pub(crate) struct CompareArgs {
     /// Add to Markdown and HTML what is different in this run on another server
     #[arg(long, value_name = "RUN.json")]
     pub(crate) beside: Vec<PathBuf>,
+    /// Add to Markdown and HTML how fast the drivers are, from a file of bench --json
+    #[arg(long, value_name = "BENCH.json")]
+    pub(crate) bench: Option<PathBuf>,
     /// Print this run again, without a server
     #[arg(long, value_name = "RUN.json", conflicts_with_all = ["driver", "only", "cost"])]
     pub(crate) from: Option<PathBuf>,

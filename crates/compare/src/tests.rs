@@ -101,7 +101,7 @@ fn our_crates_answer_alike_but_where_it_is_said() {
 fn compare_md_is_what_the_kept_runs_say() {
     let [run, others @ ..] = &kept()[..] else { panic!("there is no run") };
     assert!(run.server.is_tidb() && !others.is_empty(), "a run on TiDB and one elsewhere");
-    let written = Report { run, changes: None, others }.markdown().expect("a report");
+    let written = Report { run, changes: None, others, bench: None }.markdown().expect("a report");
     let path = workspace().join("COMPARE.md");
     if env::var(WRITE).is_ok_and(|wanted| wanted == "write") {
         fs::write(&path, &written).expect("it can be written");
@@ -171,7 +171,7 @@ fn what_a_server_says_cannot_break_a_report() {
     let hostile = "a|b\n<script>alert(1)</script> &amp;";
     run.probes[0].answers.insert("sqlx".into(), hostile.into());
     run.probes[0].evidence.insert("sqlx".into(), vec![hostile.into()]);
-    let report = Report { run, changes: None, others: &[] };
+    let report = Report { run, changes: None, others: &[], bench: None };
 
     let html = report.html().expect("a page");
     assert!(!html.contains("<script") && html.contains("&lt;script&gt;"));

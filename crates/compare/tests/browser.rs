@@ -74,7 +74,7 @@ fn report() -> String {
         |path: &Path| -> Run { serde_json::from_str(&fs::read_to_string(path).expect("a file")).expect("a run") };
     let (run, other) = (read(&runs[0]), read(&runs[1]));
     let changes = tidb_connect_compare::Changes::between(&other, &run);
-    Report { run: &run, changes: Some(&changes), others: &[other] }.html().expect("a report")
+    Report { run: &run, changes: Some(&changes), others: &[other], bench: None }.html().expect("a report")
 }
 
 fn look(scheme: &str) -> Found {

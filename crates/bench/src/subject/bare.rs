@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Condvar, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -36,7 +36,10 @@ pub(super) trait Bare: Send + Sized + 'static {
 /// nothing is closed or opened. The least that any pool can be.
 pub(super) struct Held<C> {
     free: Mutex<Vec<C>>,
+    /// For tasks, which must not block a thread: first come, first served.
     permits: Semaphore,
+    /// For threads: whoever is running may go on, since to wake another would cost more than the operation.
+    returned: Condvar,
 }
 
 impl<C: Bare> Held<C> {
@@ -45,7 +48,20 @@ impl<C: Bare> Held<C> {
         for _ in 0..config.pool().max_connections() {
             connections.push(C::connect(config).await.map_err(|cause| unreachable(C::DRIVER, cause))?);
         }
-        Ok(Self { permits: Semaphore::new(connections.len()), free: Mutex::new(connections) })
+        let permits = Semaphore::new(connections.len());
+        Ok(Self { free: Mutex::new(connections), permits, returned: Condvar::new() })
+    }
+
+    /// Waits for a connection on this thread.
+    fn wait(&self) -> Option<C> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = self.returned.wait_while(free, |free| free.is_empty());
+        free.unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn give_back(&self, connection: C) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.returned.notify_one();
     }
 }
 
@@ -60,12 +76,15 @@ impl<C: Bare> Subject for Held<C> {
     }
 
     async fn operate(&self, operation: &Operation) -> Result<(), BoxError> {
-        let _permit = self.permits.acquire().await?;
-        let free = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = free().pop();
+        let (_permit, connection) = if C::BLOCKS {
+            (None, self.wait())
+        } else {
+            let permit = self.permits.acquire().await?;
+            (Some(permit), self.free.lock().unwrap_or_else(PoisonError::into_inner).pop())
+        };
         let mut connection = connection.ok_or("a connection was lost")?;
         let done = connection.operate(operation).await;
-        free().push(connection);
+        self.give_back(connection);
         done
     }
 }

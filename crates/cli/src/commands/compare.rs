@@ -30,6 +30,7 @@ pub(crate) async fn execute(args: CompareArgs) -> Result<ExitCode, Failure> {
     // What is wrong with a file shows before minutes are spent.
     let earlier = args.against.as_deref().map(|path| read(path, MADE_BY)).transpose()?;
     let others = args.beside.iter().map(|path| read(path, MADE_BY)).collect::<CoreResult<Vec<_>>>()?;
+    let bench = args.bench.as_deref().map(|path| read(path, "bench --json")).transpose()?;
     let run = match &args.from {
         Some(path) => read(path, MADE_BY)?,
         None => {
@@ -46,7 +47,8 @@ pub(crate) async fn execute(args: CompareArgs) -> Result<ExitCode, Failure> {
         }
     };
     let changes = earlier.map(|earlier| Changes::between(&earlier, &run));
-    write(&Report { run: &run, changes: changes.as_ref(), others: &others }, args.format)?;
+    let report = Report { run: &run, changes: changes.as_ref(), others: &others, bench: bench.as_ref() };
+    write(&report, args.format)?;
     match run.failures().count() {
         0 => Ok(ExitCode::SUCCESS),
         failed => {

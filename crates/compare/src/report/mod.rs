@@ -1,5 +1,6 @@
 //! A run, for people to read.
 
+mod bench;
 mod text;
 mod view;
 
@@ -20,6 +21,8 @@ pub struct Report<'a> {
     pub changes: Option<&'a Changes>,
     /// Runs on other servers, of which it tells what is different there.
     pub others: &'a [Run],
+    /// How fast the drivers are, for Markdown and HTML.
+    pub bench: Option<&'a tidb_connect_bench::Run>,
 }
 
 impl Report<'_> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Report;
+use super::{Report, bench::BenchView};
 use crate::{Answers, Changes, Cost, Costs, Driver, Run, opinion, probes::source_of};
 
 #[derive(Serialize)]
@@ -17,6 +17,7 @@ pub(super) struct View<'a> {
     pub(super) surprises: Vec<Row<'a>>,
     pub(super) chapters: Vec<Chapter<'a>>,
     pub(super) declined: Vec<&'a Answers>,
+    pub(super) bench: Option<BenchView<'a>>,
     pub(super) costs: Vec<CostView<'a>>,
     pub(super) changes: Option<&'a Changes>,
     pub(super) elsewhere: Vec<Elsewhere>,
@@ -122,6 +123,7 @@ impl<'a> View<'a> {
             asked: asked().count(),
             chapters,
             declined: run.probes.iter().filter(|probe| probe.is_declined()).collect(),
+            bench: report.bench.map(BenchView::new),
             costs: run.costs.as_ref().map_or_else(Vec::new, costs),
             changes: report.changes,
             elsewhere: report.others.iter().map(|other| elsewhere(run, other)).collect(),
