@@ -57,7 +57,7 @@ fn execute(args: &Args) -> Result<(), Failure> {
     if args.keep && args.from.is_none() {
         let runs = peer::root().join("../runs/peers");
         fs::create_dir_all(&runs)?;
-        let path = runs.join(format!("{}-{}.json", run.date, run.server));
+        let path = runs.canonicalize()?.join(format!("{}-{}.json", run.date, run.server));
         fs::write(&path, serde_json::to_string_pretty(&run)? + "\n")?;
         say(format_args!("kept in {}", path.display()));
     }
