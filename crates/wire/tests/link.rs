@@ -1,5 +1,7 @@
 //! A path with a round-trip time passes on everything, late.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod support;
 
 use std::io::{Read, Write};
