@@ -34,6 +34,7 @@ mod sqlx_duplicate_column_names;
 mod sqlx_empty_password;
 mod sqlx_file_asked_for;
 mod sqlx_negative_time;
+mod sqlx_pool_close;
 mod sqlx_refused_connection;
 mod sqlx_table_changed;
 mod sqlx_too_many_parameters;
@@ -76,6 +77,7 @@ const DEFECTS: &[(&str, Reproduction)] = &[
     ("mysql_consistent_snapshot_panic", mysql_consistent_snapshot_panic::main),
     ("mysql_async_init_order", mysql_async_init_order::main),
     ("sqlx_refused_connection", sqlx_refused_connection::main),
+    ("sqlx_pool_close", sqlx_pool_close::main),
     ("mysql_broken_connection_kept", mysql_broken_connection_kept::main),
     ("mysql_pool_lock_while_connecting", mysql_pool_lock_while_connecting::main),
     ("mysql_error_source", mysql_error_source::main),

@@ -1,11 +1,21 @@
 //! Each defect is still there in the locked versions of the drivers, and is written down.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command, thread};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tidb_connect_core::ConnectionConfig;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tidb-connect-upstream");
+
+/// How long a program may take; the longest waits for some five seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the drivers' maintainers keep their threads.
 const TRACKERS: [&str; 4] =
@@ -78,7 +88,17 @@ fn links_to_files_lead_somewhere() {
 
 /// What is wrong where a defect is not shown.
 fn verdict(name: String, url: &str) -> Option<String> {
-    let output = Command::new(PROGRAM).arg(&name).env("DATABASE_URL", url).output().expect("the program runs");
+    let mut program = Command::new(PROGRAM);
+    program.arg(&name).env("DATABASE_URL", url).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = program.spawn().expect("the program runs");
+    let started = Instant::now();
+    while program.try_wait().expect("the program is a child").is_none() {
+        if started.elapsed() > PATIENCE {
+            program.kill().expect("the program is a child");
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    let output = program.wait_with_output().expect("the program has ended");
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     match output.status.code() {
