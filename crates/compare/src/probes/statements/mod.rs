@@ -28,10 +28,14 @@ mod value_above_16_mib;
 
 use std::io::ErrorKind;
 
+use mysql::prelude::Queryable as _;
+use mysql_async::prelude::Queryable as _;
+use sqlx::Executor as _;
 use tidb_connect_core::BoxError;
 use tidb_connect_wire::Report;
 
 use crate::{
+    Driver,
     lab::{Lab, Traffic},
     probe::{Chapter, Declined, NotObservable, probes},
 };
@@ -113,6 +117,30 @@ fn steps(traffic: &Traffic) -> String {
     }
     let word = |(step, times): (&str, usize)| if times == 1 { step.to_owned() } else { format!("{step} ×{times}") };
     steps.into_iter().map(word).collect::<Vec<_>>().join(" + ")
+}
+
+/// Runs statements as text, through a driver as it comes.
+async fn run_text(driver: Driver, lab: &Lab, statements: &'static str) -> Result<(), BoxError> {
+    match driver {
+        Driver::Sqlx => {
+            lab.sqlx().await?.execute(statements).await?;
+        }
+        Driver::Mysql => lab.mysql(move |connection| Ok(connection.query_drop(statements)?)).await?,
+        Driver::MysqlAsync => lab.mysql_async().await?.query_drop(statements).await?,
+    }
+    Ok(())
+}
+
+/// Runs statements as text, through this workspace's crate.
+async fn our_run_text(driver: Driver, lab: &Lab, statements: &'static str) -> Result<(), BoxError> {
+    match driver {
+        Driver::Sqlx => {
+            lab.our_sqlx().await?.execute(statements).await?;
+        }
+        Driver::Mysql => lab.our_mysql(move |connection| Ok(connection.query_drop(statements)?)).await?,
+        Driver::MysqlAsync => lab.our_mysql_async().await?.query_drop(statements).await?,
+    }
+    Ok(())
 }
 
 /// Who refuses what was asked for, and a server's number for it.

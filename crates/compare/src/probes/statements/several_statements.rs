@@ -1,6 +1,4 @@
-use sqlx::Executor as _;
-
-use super::refusal;
+use super::{our_run_text, refusal, run_text};
 use crate::probes::prelude::*;
 
 pub(super) const PROBE: Probe = Probe {
@@ -14,26 +12,12 @@ pub(super) const PROBE: Probe = Probe {
 const STATEMENTS: &str = "INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)";
 
 async fn as_it_comes(driver: Driver, lab: Lab) -> Observed {
-    let run = match driver {
-        Driver::Sqlx => {
-            let run = lab.sqlx().await?.execute(STATEMENTS).await;
-            run.map(drop).map_err(BoxError::from)
-        }
-        Driver::Mysql => lab.mysql(|connection| Ok(connection.query_drop(STATEMENTS)?)).await,
-        Driver::MysqlAsync => lab.mysql_async().await?.query_drop(STATEMENTS).await.map_err(BoxError::from),
-    };
+    let run = run_text(driver, &lab, STATEMENTS).await;
     answer(&lab, run).await
 }
 
 async fn ours(driver: Driver, lab: Lab) -> Observed {
-    let run = match driver {
-        Driver::Sqlx => {
-            let run = lab.our_sqlx().await?.execute(STATEMENTS).await;
-            run.map(drop).map_err(BoxError::from)
-        }
-        Driver::Mysql => lab.our_mysql(|connection| Ok(connection.query_drop(STATEMENTS)?)).await,
-        Driver::MysqlAsync => lab.our_mysql_async().await?.query_drop(STATEMENTS).await.map_err(BoxError::from),
-    };
+    let run = our_run_text(driver, &lab, STATEMENTS).await;
     answer(&lab, run).await
 }
 

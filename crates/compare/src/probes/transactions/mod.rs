@@ -1,5 +1,6 @@
 mod begin_inside_transaction;
 mod begun_by_hand;
+mod cancelled;
 mod cancelled_during_begin;
 mod cancelled_during_commit;
 mod cancelled_during_statement;
