@@ -70,6 +70,12 @@ chaos *settings: server
     done
     exit "$worst"
 
+# What a call costs its process, in instructions and allocations, against the bare driver: needs valgrind, takes minutes.
+overhead: server
+    cargo build --quiet --package tidb-connect-cli
+    cargo build --quiet --release --package tidb-connect-overhead
+    {{ built }}/tidb-connect playground -- {{ built }}/../release/tidb-connect-overhead
+
 # A throw-away server for a command (`just playground -- mysql …`), or in the foreground.
 [no-exit-message]
 playground *command: server
