@@ -150,7 +150,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "BENCH.json")]
     pub(crate) bench: Option<PathBuf>,
     /// Print this run again, without a server
-    #[arg(long, value_name = "RUN.json", conflicts_with_all = ["driver", "only", "cost"])]
+    #[arg(long, value_name = "RUN.json", conflicts_with_all = ["driver", "only"])]
     pub(crate) from: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Costs;
+use crate::{Costs, Driver};
 
 /// One comparison, made at one time on one server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,12 @@ impl Run {
         self.probes.iter().flat_map(move |probe| {
             probe.failed.iter().map(|(name, why)| (probe.id.as_str(), name.as_str(), why.as_str()))
         })
+    }
+
+    /// Whether it was made with the drivers that this program is built with.
+    #[must_use]
+    pub fn has_these_drivers(&self) -> bool {
+        Driver::ALL.iter().all(|driver| self.drivers.get(driver.name()).is_some_and(|it| it == driver.version()))
     }
 }
 

@@ -31,21 +31,24 @@ pub(crate) async fn execute(args: CompareArgs) -> Result<ExitCode, Failure> {
     let earlier = args.against.as_deref().map(|path| read(path, MADE_BY)).transpose()?;
     let others = args.beside.iter().map(|path| read(path, MADE_BY)).collect::<CoreResult<Vec<_>>>()?;
     let bench = args.bench.as_deref().map(|path| read(path, "bench --json")).transpose()?;
-    let run = match &args.from {
+    let mut run = match &args.from {
         Some(path) => read(path, MADE_BY)?,
         None => {
             let drivers = args.driver.iter().map(|driver| driver.compared()).collect::<CoreResult<_>>()?;
             let selection = Selection::new(drivers, args.only.clone())?;
-            let mut run = compare(&selection, args.command(), args.server.settings()?, &mut interruption).await?;
-            if args.cost {
-                run.costs = Some(tokio::select! {
-                    costs = measure_costs(cost_bar()) => costs?,
-                    () = interruption.wait() => return Err(Failure::interrupted()),
-                });
-            }
-            run
+            compare(&selection, args.command(), args.server.settings()?, &mut interruption).await?
         }
     };
+    if args.cost {
+        if !run.has_these_drivers() {
+            let message = "--cost compiles the drivers of this program, and the run of --from was made with others";
+            return Err(Error::new(ErrorKind::Config, message).into());
+        }
+        run.costs = Some(tokio::select! {
+            costs = measure_costs(cost_bar()) => costs?,
+            () = interruption.wait() => return Err(Failure::interrupted()),
+        });
+    }
     let changes = earlier.map(|earlier| Changes::between(&earlier, &run));
     let report = Report { run: &run, changes: changes.as_ref(), others: &others, bench: bench.as_ref() };
     write(&report, args.format)?;
