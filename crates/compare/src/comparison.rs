@@ -10,8 +10,8 @@ use tokio::{runtime, task::spawn_blocking, time::timeout};
 
 use crate::{
     Answers, Driver, Run, Selection, Server,
-    lab::{Lab, Panicked},
-    probe::{Answer, NotObservable, Observed, Observer, Probe},
+    lab::{Lab, NotObservable, Panicked},
+    probe::{Answer, Observed, Observer, Probe},
 };
 
 /// An observation that takes longer has failed.

@@ -12,7 +12,7 @@ use tidb_connect_mysql_async::Pool;
 use tidb_connect_wire::{Proxy, Report};
 use tokio::task::{JoinError, spawn_blocking};
 
-use crate::{probe::NotObservable, run::Server};
+use crate::run::Server;
 
 /// Rows of text; NULL is the empty string.
 pub(crate) type Rows = Vec<Vec<String>>;
@@ -317,6 +317,24 @@ pub(crate) async fn caught<T: Send + 'static>(
 ) -> Result<T, BoxError> {
     tokio::spawn(work).await.unwrap_or_else(|error| Err(Panicked::from(error).into()))
 }
+
+/// Why this server, or this user, does not let something be seen.
+#[derive(Debug)]
+pub(crate) struct NotObservable(pub(crate) String);
+
+impl NotObservable {
+    pub(crate) fn here(reason: impl Into<String>) -> BoxError {
+        Box::new(Self(reason.into()))
+    }
+}
+
+impl fmt::Display for NotObservable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotObservable {}
 
 /// A driver's panic, with its text.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What a probe is, and what it brings back.
 
-use std::{error::Error as StdError, fmt};
+use std::fmt;
 
 use futures_util::future::BoxFuture;
 use tidb_connect_core::BoxError;
@@ -32,7 +32,7 @@ impl Probe {
 /// Observes one driver.
 pub(crate) type Observer = fn(Driver, Lab) -> BoxFuture<'static, Observed>;
 
-/// An answer; or a [`NotObservable`], a server's refusal for want of a privilege, or what else kept the probe from it.
+/// An answer; or a [`NotObservable`](crate::lab::NotObservable), a server's refusal for want of a privilege, or what else kept the probe from it.
 pub(crate) type Observed = Result<Answer, BoxError>;
 
 /// What a driver did.
@@ -54,24 +54,6 @@ impl Answer {
         self
     }
 }
-
-/// Why this server, or this user, does not let something be seen.
-#[derive(Debug)]
-pub(crate) struct NotObservable(pub(crate) String);
-
-impl NotObservable {
-    pub(crate) fn here(reason: impl Into<String>) -> BoxError {
-        Box::new(Self(reason.into()))
-    }
-}
-
-impl fmt::Display for NotObservable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl StdError for NotObservable {}
 
 /// The probes that belong together.
 #[derive(Debug)]

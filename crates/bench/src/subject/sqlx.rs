@@ -1,6 +1,9 @@
 //! sqlx, bare.
 
-use sqlx::{Connection as _, MySqlConnection, MySqlPool, mysql::MySqlPoolOptions};
+use sqlx::{
+    Connection as _, MySqlConnection, MySqlPool, Row as _,
+    mysql::{MySqlPoolOptions, MySqlRow},
+};
 use tidb_connect_core::{
     BoxError, ConnectionConfig, Result,
     players::{Attempt, PlayerId, sql},
@@ -14,6 +17,11 @@ use crate::Operation;
 
 type Row = (i64, String, i32, i32);
 
+/// The name unchecked, because some servers call it binary.
+fn row(row: MySqlRow) -> sqlx::Result<Row> {
+    Ok((row.try_get(0)?, row.try_get_unchecked(1)?, row.try_get(2)?, row.try_get(3)?))
+}
+
 impl Bare for MySqlConnection {
     const DRIVER: &'static str = tidb_connect_sqlx::DRIVER;
     type Pool = MySqlPool;
@@ -24,14 +32,14 @@ impl Bare for MySqlConnection {
 
     async fn operate(&mut self, operation: &Operation) -> Result<(), BoxError> {
         match operation {
-            Operation::Find(id) => found(sqlx::query_as::<_, Row>(sql::FIND).bind(id.0).fetch_optional(self).await?),
+            Operation::Find(id) => found(sqlx::query(sql::FIND).bind(id.0).try_map(row).fetch_optional(self).await?),
             Operation::FindByName(name) => {
-                found(sqlx::query_as::<_, Row>(sql::FIND_BY_NAME).bind(name).fetch_optional(self).await?)
+                found(sqlx::query(sql::FIND_BY_NAME).bind(name).try_map(row).fetch_optional(self).await?)
             }
             Operation::Scan(page) => {
                 let mut after = None;
                 loop {
-                    let list = sqlx::query_as::<_, Row>(sql::LIST).bind(sql::after(after)).bind(page);
+                    let list = sqlx::query(sql::LIST).bind(sql::after(after)).bind(page).try_map(row);
                     let rows = list.fetch_all(&mut *self).await?;
                     after = rows.last().map(|row| PlayerId(row.0)).or(after);
                     if rows.len() < *page as usize {

@@ -32,7 +32,7 @@ mod prelude {
 
     pub(super) use crate::{
         Driver,
-        lab::{Lab, blocking},
-        probe::{Answer, NotObservable, Observed, Probe, observer},
+        lab::{Lab, NotObservable, blocking},
+        probe::{Answer, Observed, Probe, observer},
     };
 }

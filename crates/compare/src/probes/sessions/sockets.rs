@@ -21,7 +21,7 @@ pub(super) fn options(server: SocketAddr) -> Result<Options, BoxError> {
         process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open},
     };
 
-    use crate::probe::NotObservable;
+    use crate::lab::NotObservable;
 
     let hidden = |error| NotObservable::here(format!("the system does not show this process its own sockets: {error}"));
     let this = pidfd_open(getpid(), PidfdFlags::empty()).map_err(hidden)?;
@@ -39,5 +39,5 @@ pub(super) fn options(server: SocketAddr) -> Result<Options, BoxError> {
 
 #[cfg(not(target_os = "linux"))]
 pub(super) fn options(_: SocketAddr) -> Result<Options, BoxError> {
-    Err(crate::probe::NotObservable::here("only Linux shows a process the options of its own sockets"))
+    Err(crate::lab::NotObservable::here("only Linux shows a process the options of its own sockets"))
 }

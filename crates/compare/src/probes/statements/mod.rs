@@ -36,8 +36,8 @@ use tidb_connect_wire::Report;
 
 use crate::{
     Driver,
-    lab::{Lab, Traffic},
-    probe::{Chapter, Declined, NotObservable, probes},
+    lab::{Lab, NotObservable, Traffic},
+    probe::{Chapter, Declined, probes},
 };
 
 pub(super) const CHAPTER: Chapter = Chapter {
