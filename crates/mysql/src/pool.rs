@@ -62,6 +62,9 @@ impl Pool {
     /// At once when the server cannot be reached or refuses; within the acquire limit in any other case, with
     /// [`PoolExhausted`](tidb_connect_core::ErrorKind::PoolExhausted) when all connections are in use.
     pub fn get(&self) -> Result<Connection> {
+        if let Some(lease) = self.0.try_acquire() {
+            return Ok(Connection::new(lease));
+        }
         let limit = self.config().pool().acquire_timeout();
         self.lease(wait(self.0.acquire(), limit, || false))
     }
