@@ -45,8 +45,13 @@ impl Pool {
     /// At once when the server cannot be reached or refuses; within the acquire limit in any other case, with
     /// [`PoolExhausted`](tidb_connect_core::ErrorKind::PoolExhausted) when all connections are in use.
     pub async fn get(&self) -> Result<Connection> {
-        let limit = self.config().pool().acquire_timeout();
-        let lease = timeout(limit, self.0.acquire()).await.unwrap_or_else(|_| Err(self.0.acquire_timed_out()))?;
+        let lease = match self.0.try_acquire() {
+            Some(lease) => lease,
+            None => {
+                let limit = self.config().pool().acquire_timeout();
+                timeout(limit, self.0.acquire()).await.unwrap_or_else(|_| Err(self.0.acquire_timed_out()))?
+            }
+        };
         Ok(Connection::new(lease, self.config().operation_timeout()))
     }
 

@@ -35,9 +35,8 @@ impl Threads {
         &self,
         work: impl FnOnce(Abortable) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let claim = Mutex::new(Some(self.pool.claim().await?));
-        let abort = Abort::default();
-        let pool = Abortable { pool: self.pool.clone(), claim: Arc::new(claim), abort: abort.clone() };
+        let abort = Abort::new(self.pool.claim().await?);
+        let pool = Abortable { pool: self.pool.clone(), abort: Some(abort.clone()) };
         let _abort = AbortOnDrop(abort);
         Self::spawn(move || work(pool)).await
     }
@@ -54,30 +53,32 @@ impl Threads {
     }
 }
 
-/// A pool whose connection in use can be ended by somebody else.
+/// A pool whose connection in use can be ended by somebody else, if there is somebody.
 #[derive(Clone, Debug)]
 pub(crate) struct Abortable {
     pool: Pool,
-    /// The place for the first connection, where it has been waited for.
-    claim: Arc<Mutex<Option<Claimed>>>,
-    abort: Abort,
+    abort: Option<Abort>,
 }
 
 impl From<Pool> for Abortable {
     fn from(pool: Pool) -> Self {
-        Self { pool, claim: Arc::default(), abort: Abort::default() }
+        Self { pool, abort: None }
     }
 }
 
 impl Abortable {
     pub(crate) fn get(&self) -> Result<Held> {
-        let claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.abort.state().stage = Stage::Waiting(thread::current());
-        let connection = match claim {
-            Some(claim) => self.pool.get_claimed(claim, || self.abort.state().given_up),
+        let Some(abort) = &self.abort else { return Ok(Held { connection: self.pool.get()?, abort: None }) };
+        let claimed = {
+            let mut state = abort.state();
+            state.stage = Stage::Waiting(thread::current());
+            state.claimed.take()
+        };
+        let connection = match claimed {
+            Some(claimed) => self.pool.get_claimed(claimed, || abort.state().given_up),
             None => self.pool.get(),
         };
-        let mut state = self.abort.state();
+        let mut state = abort.state();
         state.stage = Stage::Idle;
         let connection = connection?;
         if state.given_up {
@@ -85,7 +86,7 @@ impl Abortable {
         }
         state.stage = Stage::Calling(connection.socket());
         drop(state);
-        Ok(Held { connection, abort: self.abort.clone() })
+        Ok(Held { connection, abort: Some(abort.clone()) })
     }
 
     pub(crate) fn close(&self) -> Result<()> {
@@ -93,17 +94,18 @@ impl Abortable {
     }
 }
 
-/// A connection in use that [`Abort`] knows of.
+/// A connection in use that [`Abort`], where there is one, knows of.
 #[derive(Debug)]
 pub(crate) struct Held {
     connection: Connection,
-    abort: Abort,
+    abort: Option<Abort>,
 }
 
 impl Drop for Held {
     /// A connection that is back in the pool must not be ended any more, and one that has been must not go back.
     fn drop(&mut self) {
-        let mut state = self.abort.state();
+        let Some(abort) = &self.abort else { return };
+        let mut state = abort.state();
         state.stage = Stage::Idle;
         if state.given_up {
             self.connection.condemn();
@@ -126,25 +128,30 @@ impl DerefMut for Held {
 }
 
 /// What a call and the one who may give it up share.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Abort(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     given_up: bool,
     stage: Stage,
+    /// For the first connection.
+    claimed: Option<Claimed>,
 }
 
 /// What there is to end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum Stage {
-    #[default]
     Idle,
     Waiting(Thread),
     Calling(Arc<Socket>),
 }
 
 impl Abort {
+    fn new(claimed: Claimed) -> Self {
+        Self(Arc::new(Mutex::new(State { given_up: false, stage: Stage::Idle, claimed: Some(claimed) })))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -30,8 +30,13 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Pool(pool::Pool<Connector>);
 
-/// A place in the pool, and until when its connection may be waited for.
-pub(crate) type Claimed = (Claim<Connector>, Instant);
+/// What a caller has been given without blocking its thread.
+#[derive(Debug)]
+pub(crate) enum Claimed {
+    Connection(Connection),
+    /// A place in the pool, and until when its connection may be waited for.
+    Place(Claim<Connector>, Instant),
+}
 
 /// Opens a pool, and its first connection, so that wrong settings show at once.
 ///
@@ -62,21 +67,31 @@ impl Pool {
     /// At once when the server cannot be reached or refuses; within the acquire limit in any other case, with
     /// [`PoolExhausted`](tidb_connect_core::ErrorKind::PoolExhausted) when all connections are in use.
     pub fn get(&self) -> Result<Connection> {
+        if let Some(lease) = self.0.try_acquire() {
+            return Ok(Connection::new(lease));
+        }
         let limit = self.config().pool().acquire_timeout();
         self.lease(wait(self.0.acquire(), limit, || false))
     }
 
-    /// Waits for a place in the pool, on tokio's clock.
+    /// An idle connection, or else waits for a place in the pool, on tokio's clock.
     pub(crate) async fn claim(&self) -> Result<Claimed> {
+        if let Some(lease) = self.0.try_acquire() {
+            return Ok(Claimed::Connection(Connection::new(lease)));
+        }
         let limit = self.config().pool().acquire_timeout();
         let deadline = Instant::now() + limit;
         let claim = timeout(limit, self.0.claim()).await.unwrap_or_else(|_| Err(self.0.acquire_timed_out()))?;
-        Ok((claim, deadline))
+        Ok(Claimed::Place(claim, deadline))
     }
 
-    /// [`get`](Self::get) with a place that is there already. Does not go on once `given_up` holds, which is asked
+    /// [`get`](Self::get) with what has been claimed already. Does not go on once `given_up` holds, which is asked
     /// whenever the thread is unparked.
-    pub(crate) fn get_claimed(&self, (claim, deadline): Claimed, given_up: impl Fn() -> bool) -> Result<Connection> {
+    pub(crate) fn get_claimed(&self, claimed: Claimed, given_up: impl Fn() -> bool) -> Result<Connection> {
+        let (claim, deadline) = match claimed {
+            Claimed::Connection(connection) => return Ok(connection),
+            Claimed::Place(claim, deadline) => (claim, deadline),
+        };
         let limit = deadline.saturating_duration_since(Instant::now());
         self.lease(wait(claim.connect(), limit, given_up))
     }

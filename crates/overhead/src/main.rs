@@ -3,6 +3,9 @@
 //!
 //! Each figure is the difference between a process that makes many calls and one that makes a few, divided by the calls
 //! between: what starts and ends a process is in both.
+//!
+//! Prints a table, with `--json` a list. With a driver, a layer, a call and a number, makes just those calls, for a
+//! profile of them.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
@@ -17,6 +20,7 @@ use std::{
 };
 
 use calls::{CALLS, LAYERS, Layer};
+use serde::Serialize;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -26,8 +30,10 @@ const MANY: u32 = 220;
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let done = match &arguments[..] {
+        [] => table(),
+        [json] if json == "--json" => json_list(),
         [driver, layer, call, times] => single(driver, layer, call, times),
-        _ => all(),
+        _ => Err("usage: tidb-connect-overhead [--json | <driver> <layer> <call> <times>]".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -41,34 +47,59 @@ fn main() -> ExitCode {
 /// Makes the calls that callgrind counts, and prints how many allocations they took.
 fn single(driver: &str, layer: &str, call: &str, times: &str) -> Result<()> {
     calls::make(driver, layer, call, times.parse()?)?;
-    println!("{} {}", ALLOCATIONS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed));
+    println!("{}", ALLOCATIONS.load(Ordering::Relaxed));
     Ok(())
 }
 
-fn all() -> Result<()> {
-    calls::prepare()?;
+fn table() -> Result<()> {
     println!("| driver | call | layer | instructions | ratio | allocations | ratio |\n|---|---|---|---|---|---|---|");
+    measure(|Row { driver, call, layer, cost, ratio }| {
+        println!(
+            "| {driver} | {call} | {layer} | {:.0} | {:.2} | {:.1} | {:.2} |",
+            cost.instructions, ratio.instructions, cost.allocations, ratio.allocations,
+        );
+    })
+}
+
+fn json_list() -> Result<()> {
+    let mut rows = Vec::new();
+    measure(|row| {
+        eprintln!("{}, {}, {}", row.driver, row.call, row.layer);
+        rows.push(row);
+    })?;
+    println!("{}", serde_json::to_string_pretty(&rows)?);
+    Ok(())
+}
+
+/// Measures every call through every layer.
+fn measure(mut done: impl FnMut(Row)) -> Result<()> {
+    calls::prepare()?;
     for driver in ["sqlx", "mysql", "mysql_async"] {
         for call in CALLS {
             let mut bare = None;
             for layer in LAYERS.iter().filter(|layer| layer.is_of(driver)) {
                 let cost = Cost::of(driver, layer, call)?;
-                let (base, name) = (*bare.get_or_insert(cost), layer.name);
-                println!(
-                    "| {driver} | {call} | {name} | {:.0} | {:.2} | {:.1} | {:.2} |",
-                    cost.instructions,
-                    cost.instructions / base.instructions,
-                    cost.allocations,
-                    cost.allocations / base.allocations,
-                );
+                let ratio = cost.over(*bare.get_or_insert(cost));
+                done(Row { driver, call, layer: layer.name, cost, ratio });
             }
         }
     }
     Ok(())
 }
 
+/// What a call through one layer takes, and as multiples of what it takes through the bare driver.
+#[derive(Debug, Serialize)]
+struct Row {
+    driver: &'static str,
+    call: &'static str,
+    layer: &'static str,
+    #[serde(rename = "per_call")]
+    cost: Cost,
+    ratio: Cost,
+}
+
 /// What one call takes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 struct Cost {
     instructions: f64,
     allocations: f64,
@@ -91,12 +122,15 @@ impl Cost {
             let instructions = said.lines().find_map(|line| line.split_once("Collected : "));
             let (_, instructions) = instructions.ok_or_else(|| format!("callgrind has counted nothing: {said}"))?;
             let printed = String::from_utf8(output.stdout)?;
-            let allocations = printed.split_whitespace().next().ok_or("the calls have printed nothing")?;
-            Ok((instructions.trim().parse()?, allocations.parse()?))
+            Ok((instructions.trim().parse()?, printed.trim().parse()?))
         };
         let (few, many) = (count(FEW)?, count(MANY)?);
         let each = |few: f64, many: f64| (many - few) / f64::from(MANY - FEW);
         Ok(Self { instructions: each(few.0, many.0), allocations: each(few.1, many.1) })
+    }
+
+    fn over(self, bare: Self) -> Self {
+        Self { instructions: self.instructions / bare.instructions, allocations: self.allocations / bare.allocations }
     }
 }
 
@@ -104,7 +138,6 @@ impl Cost {
 struct Counting;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-static BYTES: AtomicU64 = AtomicU64::new(0);
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -113,7 +146,6 @@ static ALLOCATOR: Counting = Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        BYTES.fetch_add(layout.size() as u64, Ordering::Relaxed);
         // SAFETY: the caller's promises are passed on.
         unsafe { System.alloc(layout) }
     }
@@ -125,7 +157,6 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        BYTES.fetch_add(size as u64, Ordering::Relaxed);
         // SAFETY: the caller's promises are passed on.
         unsafe { System.realloc(pointer, layout, size) }
     }
