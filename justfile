@@ -81,6 +81,7 @@ chaos *settings: server
 bench-peers *flags: server
     @cargo build --quiet --release --locked --manifest-path peers/Cargo.toml --package bench-peers --target-dir peers/target
     @peers/target/release/bench-peers "$@"
+
 # What a call costs its process, in instructions and allocations, against the bare driver: needs valgrind, takes minutes.
 overhead: server
     cargo build --quiet --package tidb-connect-cli

@@ -23,7 +23,7 @@ pub struct Cost {
     /// Crates that are compiled, the program itself not counted.
     pub crates: usize,
     /// Seconds of processor time, of all cores together, for a release build from nothing, once everything has been
-    /// downloaded. What else the machine does hardly changes it.
+    /// downloaded. Rough where the machine had other work.
     pub compile_seconds: f64,
     /// Size of the stripped program, in bytes.
     pub binary_bytes: u64,
