@@ -8,13 +8,12 @@ use std::{
 };
 
 use futures_util::TryStreamExt;
-use mysql_async::prelude::Queryable as _;
 use tidb_connect_core::{
     ConnectionConfig, Error, ErrorKind, Result, TlsMode,
     players::{LoadError, PlayerStore as _, PlayerStoreExt as _},
     pool::PoolPolicy,
 };
-use tidb_connect_mysql_async::{MysqlAsyncStore, Pool};
+use tidb_connect_mysql_async::MysqlAsyncStore;
 use tidb_connect_wire::Link;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -28,36 +27,23 @@ use crate::{
 /// Players created by one statement before anything is measured.
 const BATCH: usize = 1000;
 
-/// A bench under way, with a database of its own on a server.
+/// A bench under way, in a database of its own on a server.
 #[derive(Debug)]
 pub struct Bench {
     config: ConnectionConfig,
     server: String,
-    side: Pool,
 }
 
 impl Bench {
-    /// Creates the database, through a pool that leads to the server to put load on.
+    /// Asks the server what it is. Nothing but the bench may use the database that `config` names.
     ///
     /// # Errors
-    /// When the user may not create a database, or the server is lost.
-    pub async fn open(side: Pool) -> Result<Self> {
-        let (config, name) = (side.config(), format!("tidb_connect_bench_{:08x}", fastrand::u32(..)));
-        let version = side.get().await?.query_first::<String, _>("SELECT VERSION()").await;
-        let server = version.map_err(|error| {
-            Error::new(ErrorKind::Database, "the server does not tell its version").with_source(error)
-        })?;
-        let created = side.get().await?.query_drop(format!("CREATE DATABASE {name}")).await;
-        created.map_err(|error| {
-            let user = config.user();
-            let message = format!(
-                "bench works in a database of its own, and user '{user}' could not create one: grant it ALL on \
-                 `tidb\\_connect\\_bench\\_%`.*"
-            );
-            Error::new(ErrorKind::AccessDenied, message).with_source(error)
-        })?;
-        let config = config.clone().with_database(name);
-        Ok(Self { config, server: server.unwrap_or_default(), side })
+    /// When the server is not reached.
+    pub async fn open(config: &ConnectionConfig) -> Result<Self> {
+        let store = MysqlAsyncStore::connect(config).await?;
+        let server = store.server_version().await?;
+        store.close().await?;
+        Ok(Self { config: config.clone(), server })
     }
 
     /// Measures at every point of `settings`, and tells `progress` of each round before it begins. May be dropped half-way.
@@ -99,20 +85,6 @@ impl Bench {
             settings: settings.clone(),
             measurements,
         })
-    }
-
-    /// Removes the database.
-    ///
-    /// # Errors
-    /// When it is still there.
-    pub async fn close(self) -> Result<()> {
-        let name = self.config.database();
-        let dropped = self.side.get().await?.query_drop(format!("DROP DATABASE {name}")).await;
-        dropped.map_err(|error| {
-            let message = format!("the database {name} of this bench could not be removed: drop it yourself");
-            Error::new(ErrorKind::Database, message).with_source(error)
-        })?;
-        self.side.close().await
     }
 
     /// Creates the table anew, with `rows` players.

@@ -8,6 +8,7 @@ mod doctor;
 mod dotenv;
 mod driver;
 mod failure;
+mod scratch;
 mod server;
 mod signal;
 

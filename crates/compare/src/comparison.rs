@@ -2,9 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use mysql_async::prelude::Queryable as _;
-use tidb_connect_core::{BoxError, ConnectionConfig, Error, ErrorKind, Result};
-use tidb_connect_mysql_async::Pool;
+use tidb_connect_core::{BoxError, ConnectionConfig, Error, Result, players::PlayerStore as _};
+use tidb_connect_mysql_async::MysqlAsyncStore;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::{runtime, task::spawn_blocking, time::timeout};
 
@@ -21,34 +20,23 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// of a privilege for `KILL`, and of what its security-enhanced mode keeps back.
 const PRIVILEGES: [u16; 9] = [1044, 1045, 1095, 1142, 1143, 1227, 1370, 8121, 8132];
 
-/// A comparison under way, with a database of its own on a server.
+/// A comparison under way, in a database of its own on a server.
 #[derive(Debug)]
 pub struct Comparison {
     config: ConnectionConfig,
     server: Server,
-    side: Pool,
 }
 
 impl Comparison {
-    /// Creates the database, through a pool that leads to the server to compare on.
+    /// Asks the server what it is. Nothing but the comparison may use the database that `config` names.
     ///
     /// # Errors
-    /// When the user may not create a database, or the server is lost.
-    pub async fn open(side: Pool) -> Result<Self> {
-        let (config, name) = (side.config(), format!("tidb_connect_compare_{:08x}", fastrand::u32(..)));
-        let server = side.get().await?.query_first::<String, _>("SELECT VERSION()").await.map_err(unexpected)?;
-        let server = Server::from_version(&server.unwrap_or_default());
-        let created = side.get().await?.query_drop(format!("CREATE DATABASE {name}")).await;
-        created.map_err(|error| {
-            let user = config.user();
-            let message = format!(
-                "compare works in a database of its own, and user '{user}' could not create one: grant it ALL on \
-                 `tidb\\_connect\\_compare\\_%`.*"
-            );
-            Error::new(ErrorKind::AccessDenied, message).with_source(error)
-        })?;
-        let config = config.clone().with_database(name);
-        Ok(Self { config, server, side })
+    /// When the server is not reached.
+    pub async fn open(config: &ConnectionConfig) -> Result<Self> {
+        let store = MysqlAsyncStore::connect(config).await?;
+        let server = Server::from_version(&store.server_version().await?);
+        store.close().await?;
+        Ok(Self { config: config.clone(), server })
     }
 
     /// Makes the observations of `selection`, and tells `progress` of each before it begins. May be dropped half-way.
@@ -88,20 +76,6 @@ impl Comparison {
             probes,
             costs: None,
         }
-    }
-
-    /// Removes the database.
-    ///
-    /// # Errors
-    /// When it is still there.
-    pub async fn close(self) -> Result<()> {
-        let name = self.config.database();
-        let dropped = self.side.get().await?.query_drop(format!("DROP DATABASE {name}")).await;
-        dropped.map_err(|error| {
-            let message = format!("the database {name} of this comparison could not be removed: drop it yourself");
-            Error::new(ErrorKind::Database, message).with_source(error)
-        })?;
-        self.side.close().await
     }
 
     /// Each in a runtime of its own, which takes with it whatever hangs.
@@ -188,8 +162,4 @@ fn is_privilege(error: &BoxError) -> bool {
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-fn unexpected(error: mysql_async::Error) -> Error {
-    Error::new(ErrorKind::Database, "the server does not tell its version").with_source(error)
 }

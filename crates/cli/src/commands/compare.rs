@@ -1,26 +1,19 @@
 //! What the drivers really do, observed on a server.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-    time::Duration,
-};
+use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use tidb_connect_compare::{COST_PROGRAMS, Changes, Comparison, Report, Run, Selection, measure_costs};
 use tidb_connect_core::{Error, ErrorKind, Result as CoreResult, Settings};
-use tokio::time::timeout;
 
-use super::read;
+use super::{print, progress_bar, read, terminal_width};
 use crate::{
     args::{CompareArgs, Format},
-    failure::{Exit, Failure, unwritable},
-    server::{Target, connected},
+    failure::{Exit, Failure},
+    scratch::in_scratch_database,
+    server::Target,
     signal::Interruption,
 };
-
-/// How long removing the database may take once the run has ended.
-const CLEAN_UP: Duration = Duration::from_secs(30);
 
 /// What makes a run that can be read.
 const MADE_BY: &str = "compare --format json";
@@ -67,43 +60,20 @@ async fn compare(
     settings: Settings,
     interruption: &mut Interruption,
 ) -> Result<Run, Failure> {
-    let mut target = None;
-    let comparison = tokio::select! {
-        comparison = async {
-            let target = target.insert(Target::named_or_playground(settings).await?);
-            let pool = connected(&target.config, tidb_connect_mysql_async::connect(&target.config)).await?;
-            Comparison::open(pool).await.map_err(Failure::from)
-        } => comparison?,
-        () = interruption.wait() => return Err(Failure::interrupted()),
-    };
-    let bar = bar();
-    let run = tokio::select! {
-        run = comparison.run(selection, command, |progress| {
+    in_scratch_database("compare", Target::named_or_playground(settings), interruption, async |config| {
+        let (comparison, bar) = (Comparison::open(config).await?, bar());
+        let run = comparison.run(selection, command, |progress| {
             bar.set_length(progress.total as u64);
             bar.set_position(progress.done as u64);
             bar.set_message(format!("{} through {}", progress.id, progress.name));
-        }) => Ok(run),
-        () = interruption.wait() => Err(Failure::interrupted()),
-    };
-    bar.finish_and_clear();
-    let closed = timeout(CLEAN_UP, comparison.close()).await.unwrap_or_else(|_| {
-        Err(Error::new(
-            ErrorKind::TimedOut,
-            "the server does not answer: its database tidb_connect_compare_… is still there",
-        ))
-    });
-    match (run, closed) {
-        (Ok(run), closed) => closed.map(|()| run).map_err(Failure::from),
-        (Err(failure), Ok(())) => Err(failure),
-        (Err(failure), Err(error)) => Err(failure.with_note(error.to_string())),
-    }
+        });
+        Ok(run.await)
+    })
+    .await
 }
 
-/// A bar on stderr, where that is a terminal.
 fn bar() -> ProgressBar {
-    // The template is known to be right.
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    progress_bar(0, "{bar:30} {pos}/{len} {msg}")
 }
 
 fn cost_bar() -> impl FnMut(usize, &'static str) {
@@ -117,12 +87,10 @@ fn cost_bar() -> impl FnMut(usize, &'static str) {
 
 fn write(report: &Report<'_>, format: Format) -> Result<(), Failure> {
     let text = match format {
-        Format::Text => report.text(u16::try_from(textwrap::termwidth()).unwrap_or(u16::MAX)),
+        Format::Text => report.text(terminal_width()),
         Format::Json => report.json()?,
         Format::Markdown => report.markdown()?,
         Format::Html => report.html()?,
     };
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(unwritable)?;
-    Ok(())
+    print(&text)
 }
