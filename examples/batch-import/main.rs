@@ -4,7 +4,7 @@
 //! Run it with `just playground -- cargo run -p example-batch-import`, or with TIDB_HOST and the others set; the path of a
 //! file of your own, with the columns name, coins and goods, may follow after `--`.
 
-use std::{env, fs::File, path::Path};
+use std::{env, fs::File, path::PathBuf};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,7 +14,7 @@ use tidb_connect_mysql_async::{
     tidb_connect_core::players::{Batches, FailedBatch, LoadError, NewPlayer, PlayerStore, PlayerStoreExt},
 };
 
-/// Rows a statement: few, since the file is short. For a long one, 1,000 or more.
+/// Rows a statement, which is a round trip: few here, so that a short file makes several.
 const ROWS: usize = 50;
 
 /// Statements at once, each on a connection of its own.
@@ -30,11 +30,12 @@ struct Row {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/players.csv");
-    let path = env::args_os().nth(1).unwrap_or_else(|| ours.into());
+    let path = PathBuf::from(env::args_os().nth(1).unwrap_or_else(|| ours.into()));
+    let file = File::open(&path).with_context(|| path.display().to_string())?;
     let store = MysqlAsyncStore::connect(&ConnectionConfig::from_env()?).await?;
     // Refused where there is a table `players`, whoever made it.
     store.create_table().await?;
-    import(&store, path.as_ref()).await.context("what is stored stays in the table players")?;
+    import(&store, file).await.context("the import ended early; what is stored stays in the table players")?;
     println!("the table holds {}", store.count().await?);
     // Because this is an example.
     store.drop_table().await?;
@@ -42,15 +43,14 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn import(store: &dyn PlayerStore, path: &Path) -> anyhow::Result<()> {
-    let file = File::open(path).with_context(|| path.display().to_string())?;
+async fn import(store: &dyn PlayerStore, file: File) -> anyhow::Result<()> {
     // How much of the file is read, on stderr, and only where that is a terminal. Memory is bounded: what is not stored yet
     // is a few batches.
     let style = ProgressStyle::with_template("{bar:40} {percent}% {msg}")?;
     let bar = ProgressBar::new(file.metadata()?.len()).with_style(style);
     let rows = csv::Reader::from_reader(bar.wrap_read(file)).into_deserialize();
 
-    // The import ends before the first row that cannot be read.
+    // The import ends before the first row that cannot be read: `map_while` alone would go on after it.
     let mut unreadable = None;
     let players = rows.map_while(|row| match row {
         Ok(Row { name, coins, goods }) => Some(NewPlayer::new(name, coins, goods)),
@@ -59,13 +59,14 @@ async fn import(store: &dyn PlayerStore, path: &Path) -> anyhow::Result<()> {
             None
         }
     });
+    let players = players.fuse();
     let batches = Batches::of(ROWS).in_flight(IN_FLIGHT);
     let loaded = store.load(players, batches, |stored| bar.set_message(format!("{stored} stored"))).await;
     bar.finish_and_clear();
     let stored = loaded.map_err(explained)?;
     println!("{stored} players are imported");
     match unreadable {
-        Some(error) => Err(error).context("only the rows before this one are imported"),
+        Some(error) => Err(error).context("the rows after this one were not read"),
         None => Ok(()),
     }
 }
@@ -84,5 +85,5 @@ fn explained(error: LoadError) -> anyhow::Error {
         eprintln!("rows {} to {} {fate} ({cause})", place.start + 1, place.end);
     }
     eprintln!("no row after {} was tried", error.begun);
-    anyhow::Error::from(error.into_cause()).context("the import ended early")
+    error.into_cause().into()
 }

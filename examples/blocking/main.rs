@@ -1,5 +1,5 @@
 //! A program without async, through mysql: threads share one pool, and each trades as TiDB's tutorials write it, with row
-//! locks in an explicit transaction. No runtime is started, and none is among the dependencies.
+//! locks in an explicit transaction. No async runtime is started, and `Cargo.toml` names none.
 //!
 //! Run it with `just playground -- cargo run -p example-blocking`, or with TIDB_HOST and the others set.
 
@@ -75,7 +75,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn buy_goods(pool: &Pool, buyer: i32, seller: i32, amount: i32, price: i32) -> Result<(), TransactionError<Refused>> {
-    let done = pool.transaction(|tx| {
+    let traded = pool.transaction(|tx| {
         // Locked in the order of their ids, whoever buys, so that opposite trades wait and do not deadlock.
         let lock = "SELECT id, coins, goods FROM traders WHERE id IN (?, ?) ORDER BY id FOR UPDATE";
         let rows: Vec<(i32, i32, i32)> = tx.exec(lock, (buyer, seller))?;
@@ -91,6 +91,6 @@ fn buy_goods(pool: &Pool, buyer: i32, seller: i32, amount: i32, price: i32) -> R
         tx.exec_drop(change, (-price, amount, buyer))?;
         tx.exec_drop(change, (price, -amount, seller))?;
         Ok(())
-    })?;
-    Ok(done.value)
+    });
+    traded.map(drop)
 }

@@ -86,12 +86,18 @@ async fn main() -> anyhow::Result<()> {
 /// Makes the transfer. When the `COMMIT` gets no answer, nobody can know from here whether it is made, and looking for it
 /// is not enough, since the server may still be at it: it is made again, and waits for the first one's number.
 async fn make_surely(pool: &Pool, transfer: Transfer) -> Result<(), TransactionError<Refused>> {
+    let unknown = match make(pool, transfer).await {
+        Err(unknown @ TransactionError::Unknown(_)) => unknown,
+        known => return known,
+    };
     match make(pool, transfer).await {
-        Err(TransactionError::Unknown(_)) => match make(pool, transfer).await {
-            Err(TransactionError::Aborted(Refused::MadeBefore)) => Ok(()),
-            known_or_not => known_or_not,
-        },
-        known => known,
+        Ok(()) | Err(TransactionError::Aborted(Refused::MadeBefore)) => Ok(()),
+        // The number was free, so the first one is not made.
+        Err(TransactionError::Aborted(refused @ (Refused::NoSuchAccount(_) | Refused::NotEnough { .. }))) => {
+            Err(TransactionError::Aborted(refused))
+        }
+        // Even where this one is not made, the first one may be.
+        Err(_) => Err(unknown),
     }
 }
 
@@ -116,5 +122,5 @@ async fn make(pool: &Pool, transfer: Transfer) -> Result<(), TransactionError<Re
         sqlx::query(update).bind(amount).bind(to).execute(&mut tx).await?;
         Ok(())
     });
-    made.await.map(|_| ())
+    made.await.map(drop)
 }
