@@ -36,9 +36,21 @@ test: server browser
 [private]
 on-server:
     RUST_TEST_THREADS=4 cargo test --workspace --no-fail-fast
-    {{ built }}/example-own-table
-    {{ built }}/example-explicit-trade
-    {{ built }}/example-concurrent-trades
+    {{ just_executable() }} examples
+
+# That every example prints its expected.txt: twice, since the second run fails where the first has left a table behind.
+[private]
+examples:
+    #!/bin/sh
+    set -eu
+    for expected in examples/*/expected.txt; do
+        example=example-$(basename "$(dirname "$expected")")
+        for run in first second; do
+            echo "$example, $run run"
+            printed=$("{{ built }}/$example")
+            printf '%s\n' "$printed" | diff --unified "$expected" -
+        done
+    done
 
 # How much longer each driver takes through this workspace's crate, and through its own pool: `just bench`, then any flags.
 [no-exit-message]
