@@ -111,9 +111,9 @@ deny:
 audit:
     cargo deny --locked check advisories
 
-# Whether the crates build with the oldest Rust that they promise: needs its toolchain, `rustup toolchain install 1.85`.
+# Whether the crates build with the oldest Rust that they promise, whose toolchain rustup installs.
 msrv:
-    cargo +1.85 check --locked
+    rustup run --install "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)" cargo check --locked
 
 # Whether changes since the last release ask for a greater version: needs cargo-semver-checks.
 semver:
