@@ -189,10 +189,10 @@ impl Stream for Rows<'_> {
             }
         };
         running.call.answered();
-        if !matches!(item, Some(Ok(_))) {
-            if let Some(running) = this.running.take() {
-                running.settle(item.as_ref().and_then(|item| item.as_ref().err()));
-            }
+        if !matches!(item, Some(Ok(_)))
+            && let Some(running) = this.running.take()
+        {
+            running.settle(item.as_ref().and_then(|item| item.as_ref().err()));
         }
         Poll::Ready(item)
     }
