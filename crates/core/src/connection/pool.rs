@@ -16,9 +16,13 @@ use std::{
 
 use futures_util::future::{Either, join_all, select};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tracing::debug;
 
 use super::{ConnectionConfig, clock::Clock};
-use crate::{Error, ErrorKind, Result};
+use crate::{
+    Error, ErrorKind, Result,
+    telemetry::{TARGET, milliseconds},
+};
 
 /// The rules of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -301,19 +305,34 @@ impl<C: Connector> Shared<C> {
             // Who asks has a place already.
             slot.permit = None;
             match checkout {
-                None => self.connector.discard(slot.connection),
+                None => {
+                    debug!(target: TARGET, probed = false, "connection found dead");
+                    self.connector.discard(slot.connection);
+                }
                 Some(Checkout::Use) => return Ok(Some(slot)),
                 Some(Checkout::Probe) => {
                     let Some(connection) = Box::pin(self.connector.probe(slot.connection, place.share())).await else {
                         self.state().found_dead = Some(Instant::now());
+                        debug!(target: TARGET, probed = true, "connection found dead");
                         continue;
                     };
                     slot.connection = connection;
                     return Ok(Some(slot));
                 }
-                Some(Checkout::Replace) => Box::pin(self.connector.disconnect(slot.connection)).await,
+                Some(Checkout::Replace) => {
+                    let age_ms = milliseconds(slot.opened.elapsed());
+                    debug!(target: TARGET, age_ms, "connection recycled");
+                    Box::pin(self.connector.disconnect(slot.connection)).await;
+                }
             }
         }
+    }
+
+    async fn open(&self, place: Place) -> Result<Slot<C::Connection>> {
+        let started = Instant::now();
+        let connection = self.connector.connect(place).await?;
+        debug!(target: TARGET, took_ms = milliseconds(started.elapsed()), "connection opened");
+        Ok(Slot::new(connection))
     }
 
     /// An idle connection, or a new one, whichever can be had first.
@@ -327,9 +346,9 @@ impl<C: Connector> Shared<C> {
             }
             // Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times the
             // instructions).
-            let connecting = connecting.get_or_insert_with(|| Box::pin(self.connector.connect(place.share())));
-            if let Either::Left((connected, _)) = select(connecting, changed).await {
-                return connected.map(Slot::new);
+            let connecting = connecting.get_or_insert_with(|| Box::pin(self.open(place.share())));
+            if let Either::Left((opened, _)) = select(connecting, changed).await {
+                return opened;
             }
         }
     }
@@ -489,18 +508,24 @@ impl<C: Connector> fmt::Debug for Pool<C> {
 }
 
 /// A caller without a connection, counted.
-struct Waiting<C: Connector>(Pool<C>);
+struct Waiting<C: Connector> {
+    pool: Pool<C>,
+    since: Instant,
+    served: bool,
+}
 
 impl<C: Connector> Waiting<C> {
     fn new(pool: Pool<C>) -> Self {
         pool.0.state().waiting += 1;
-        Self(pool)
+        Self { pool, since: Instant::now(), served: false }
     }
 }
 
 impl<C: Connector> Drop for Waiting<C> {
     fn drop(&mut self) {
-        self.0.0.state().waiting -= 1;
+        self.pool.0.state().waiting -= 1;
+        let Self { since, served, .. } = self;
+        debug!(target: TARGET, waited_ms = milliseconds(since.elapsed()), served, "waited for a connection");
     }
 }
 
@@ -522,7 +547,9 @@ impl<C: Connector> Claim<C> {
     pub async fn connect(mut self) -> Result<Lease<C>> {
         let slot = self.pool.0.take_or_open(&mut self.place).await?;
         self.lend(slot)?;
-        self.waiting = None;
+        if let Some(mut waiting) = self.waiting.take() {
+            waiting.served = true;
+        }
         Ok(Lease { claim: self, in_flight: false })
     }
 
