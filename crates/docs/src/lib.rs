@@ -1,15 +1,20 @@
-//! Checks the workspace's pages. Here their programs compile; `tests` has their links, and the README's translation.
+//! Checks the workspace's pages: here their programs compile, in `tests` their links lead somewhere, and the README's
+//! translation keeps up with it.
 
-/// A page whose Rust blocks are programs that compile.
-macro_rules! page {
-    ($name:ident, $path:literal) => {
+mod page;
+
+pub use page::{Page, Section};
+
+/// A page whose Rust blocks are tested.
+macro_rules! programs {
+    ($page:ident, $path:literal) => {
         #[cfg(doctest)]
         #[doc = include_str!($path)]
-        struct $name;
+        struct $page;
     };
 }
 
-page!(Readme, "../../../README.md");
-page!(Guide, "../../../docs/guide.md");
-page!(OwnPool, "../../../docs/own-pool.md");
-page!(OwnStore, "../../../docs/own-store.md");
+programs!(Readme, "../../../README.md");
+programs!(Guide, "../../../docs/guide.md");
+programs!(OwnPool, "../../../docs/own-pool.md");
+programs!(OwnStore, "../../../docs/own-store.md");
