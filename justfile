@@ -147,6 +147,39 @@ playground *command: server
     @cargo build --quiet --package tidb-connect-cli
     @{{ built }}/tidb-connect playground "$@"
 
+# Draws the README's pictures again: the kept report on TiDB, and the doctor at a database that is not there.
+pictures: server browser
+    #!/bin/sh
+    set -eu
+    cargo build --quiet --package tidb-connect-cli
+    tidb_connect=$(realpath "{{ built }}/tidb-connect")
+    drawn=$(mktemp -d)
+    trap 'rm -r "$drawn"' EXIT
+    draw() { # page, picture, width,height, colour scheme (0 dark, 1 light)
+        "${CHROMIUM:-chromium}" --headless --no-sandbox --disable-gpu --hide-scrollbars --log-level=3 \
+            --blink-settings=preferredColorScheme="$4" --window-size="$3" \
+            --screenshot="docs/pictures/$2.png" "$drawn/$1.html" 2>"$drawn/chromium.log" || { cat "$drawn/chromium.log" >&2; exit 1; }
+    }
+
+    {
+        echo '<style>main > section:not([aria-labelledby="answers"]) { display: none }</style>'
+        "$tidb_connect" compare --from runs/compare/*-tidb-*.json --format html
+    } >"$drawn/report.html"
+    draw report report-light 1100,770 1
+    draw report report-dark 1100,770 0
+
+    # Without an .env, and with a cross, whose exit code is 15.
+    (cd "$drawn" && CLICOLOR_FORCE=1 "$tidb_connect" playground -- \
+        env TIDB_DB_NAME=nope "$tidb_connect" doctor >doctor.txt) || [ $? = 15 ]
+    {
+        echo '<meta charset="utf-8"><body style="margin: 0; background: #16191d">'
+        echo '<pre style="margin: 16px; color: #d5dae0; font: 14px/1.4 monospace">$ just doctor'
+        sed -e 's/&/\&amp;/g' -e 's/</\&lt;/g' \
+            -e "s/$(printf '\033')\[3\([0-9]\)m/<b class=c\1>/g" -e "s/$(printf '\033')\[0m/<\/b>/g" "$drawn/doctor.txt"
+        echo '</pre><style>.c1 { color: #ff6b6b } .c2 { color: #4cc26b } .c3 { color: #e0af3c }</style>'
+    } >"$drawn/doctor.html"
+    draw doctor doctor 760,390 0
+
 # Installs Chromium, in which the report of `compare` is tested, where there is none, after saying so.
 [private]
 browser:
