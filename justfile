@@ -25,8 +25,9 @@ compare *flags: server
     @cargo run --quiet --package tidb-connect-cli -- compare "$@"
 
 # Everything that must hold: formatting, lints, documentation, and every test against a throw-away server.
-test: server browser
+test: server browser one-driver
     cargo fmt --all --check
+    cargo package --quiet --no-verify --exclude-lockfile --allow-dirty --offline
     cargo clippy --workspace --all-targets -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps
     cargo build --workspace --all-targets
@@ -36,9 +37,35 @@ test: server browser
 [private]
 on-server:
     RUST_TEST_THREADS=4 cargo test --workspace --no-fail-fast
-    {{ built }}/example-own-table
-    {{ built }}/example-explicit-trade
-    {{ built }}/example-concurrent-trades
+    {{ just_executable() }} examples
+
+# That every example prints its expected.txt: twice, since the second run fails where the first has left a table behind.
+[private]
+examples:
+    #!/bin/sh
+    set -eu
+    for expected in examples/*/expected.txt; do
+        example=example-$(basename "$(dirname "$expected")")
+        for run in first second; do
+            echo "$example, $run run"
+            printed=$("{{ built }}/$example")
+            printf '%s\n' "$printed" | diff --unified "$expected" -
+        done
+    done
+
+# A program that depends on one driver's crate compiles no other driver, and none with the core.
+[private]
+one-driver:
+    #!/bin/sh
+    set -eu
+    for crate in core sqlx mysql mysql-async; do
+        tree=$(cargo tree --locked --package "tidb-connect-$crate" --edges no-dev --target all --prefix none --format '{p}')
+        drivers=$(echo "$tree" | sed -En 's/^(sqlx|mysql|mysql_async) v.*/\1/p' | sort -u)
+        if [ "$drivers" != "$(echo "$crate" | sed 's/^core$//; s/-/_/')" ]; then
+            echo "tidb-connect-$crate compiles these drivers:" $drivers >&2
+            exit 1
+        fi
+    done
 
 # How much longer each driver takes through this workspace's crate, and through its own pool: `just bench`, then any flags.
 [no-exit-message]
@@ -87,6 +114,32 @@ overhead: server
     cargo build --quiet --package tidb-connect-cli
     cargo build --quiet --release --package tidb-connect-overhead
     {{ built }}/tidb-connect playground -- {{ built }}/../release/tidb-connect-overhead
+
+# Licences, duplicates and origins of the dependencies, by deny.toml: needs cargo-deny.
+deny:
+    cargo deny --locked check bans licenses sources
+
+# What is known of the dependencies' security, from RustSec's database: needs cargo-deny and the network.
+audit:
+    cargo deny --locked check advisories
+
+# Whether the crates build with the oldest Rust that they promise, whose toolchain rustup installs.
+msrv:
+    rustup run --install "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)" cargo check --locked
+
+# Whether changes since the last release ask for a greater version: needs cargo-semver-checks.
+semver:
+    #!/bin/sh
+    set -eu
+    if last=$(git describe --tags --match 'v*' --abbrev=0 HEAD^ 2>/dev/null); then
+        cargo semver-checks --workspace --baseline-rev "$last"
+    else
+        echo "Nothing has been released yet." >&2
+    fi
+
+# Whether every crate can be published: packs each, and compiles it from its package, in minutes.
+publish-check:
+    cargo publish --dry-run --locked --workspace
 
 # A throw-away server for a command (`just playground -- mysql …`), or in the foreground.
 [no-exit-message]

@@ -18,10 +18,11 @@ use tidb_connect_wire::Link;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    Machine, Measured, Measurement, Point, Run, Settings, Subject,
+    Machine, Measured, Measurement, Point, Round, Run, Settings, Subject,
     data::{Data, Operations},
+    heap,
     load::{Pace, Tally, drive},
-    subject::connect,
+    subject::{Connecting, connect},
 };
 
 /// Players created by one statement before anything is measured.
@@ -121,13 +122,10 @@ impl Bench {
         };
         let mut subjects = Vec::new();
         for driver in &settings.drivers {
-            subjects.extend(connect(driver, &config).await?.into_iter().map(|subject| (driver.as_str(), subject)));
+            let connecting = connect(driver, point.workload, &config)?;
+            subjects.extend(connecting.into_iter().map(|connecting| (driver.as_str(), connecting)));
         }
-        let measured = in_turns(settings, point, data, &subjects, progress).await;
-        for (_, subject) in &subjects {
-            subject.close().await;
-        }
-        Ok(Measurement { point: *point, subjects: measured? })
+        Ok(Measurement { point: *point, subjects: in_turns(settings, point, data, subjects, progress).await? })
     }
 }
 
@@ -142,45 +140,85 @@ pub struct Progress<'a> {
     pub subject: &'a str,
 }
 
-/// The rounds of all subjects at a point: A B C, A B C, and so on. The first turn of each is not counted.
+/// The rounds of all subjects at a point: A B C, A B C, and so on. Each connects for its first turn, which is not counted but
+/// for what it holds of the heap.
 pub(crate) async fn in_turns(
     settings: &Settings,
     point: &Point,
     data: &Arc<Data>,
-    subjects: &[(&str, Arc<dyn Subject>)],
+    subjects: Vec<(&str, Connecting<'_>)>,
     mut progress: impl FnMut(&str, f64),
 ) -> Result<Vec<Measured>> {
-    let pace = Pace { warm_up: settings.warm_up(), counted: settings.round(), rate: settings.rate };
     let turns = (settings.rounds + 1) * subjects.len();
-    let mut rounds = vec![Vec::new(); subjects.len()];
-    let mut totals = subjects.iter().map(|_| Tally::new()).collect::<Result<Vec<_>>>()?;
-    for round in 0..=settings.rounds {
-        for (number, (_, subject)) in subjects.iter().enumerate() {
-            progress(subject.name(), (round * subjects.len() + number) as f64 / turns as f64);
-            let operations = (0..point.tasks).map(|task| Operations::new(data, point, round, task)).collect();
-            let tally = drive(subject, operations, pace).await?;
-            if round > 0 {
-                rounds[number].push((&tally).into());
-                totals[number].add(&tally)?;
+    let mut entrants = Vec::with_capacity(subjects.len());
+    let measured = async {
+        for (number, (driver, connecting)) in subjects.into_iter().enumerate() {
+            let heap = heap::Count::start();
+            let subject = connecting.await?;
+            let mut entrant = Entrant::new(driver, subject)?;
+            progress(entrant.subject.name(), number as f64 / turns as f64);
+            entrant.turn(settings, point, data, 0).await?;
+            entrant.heap_bytes = heap.most();
+            entrants.push(entrant);
+        }
+        for round in 1..=settings.rounds {
+            for number in 0..entrants.len() {
+                let turn = round * entrants.len() + number;
+                let entrant = &mut entrants[number];
+                progress(entrant.subject.name(), turn as f64 / turns as f64);
+                let tally = entrant.turn(settings, point, data, round).await?;
+                entrant.rounds.push((&tally).into());
+                entrant.total.add(&tally)?;
             }
         }
+        Ok(())
+    };
+    let measured = measured.await;
+    for entrant in &entrants {
+        entrant.subject.close().await;
     }
-    let measured = subjects.iter().zip(rounds).zip(totals).map(|(((driver, subject), rounds), total)| Measured {
-        subject: subject.name().to_owned(),
-        driver: (*driver).to_owned(),
-        rounds,
-        latency_us: (&total).into(),
-        first_error: total.first_error,
+    measured.map(|()| compared(&entrants, settings.is_open()))
+}
+
+/// A subject in its rounds.
+struct Entrant<'a> {
+    driver: &'a str,
+    subject: Arc<dyn Subject>,
+    heap_bytes: Option<u64>,
+    rounds: Vec<Round>,
+    total: Tally,
+}
+
+impl<'a> Entrant<'a> {
+    fn new(driver: &'a str, subject: Arc<dyn Subject>) -> Result<Self> {
+        Ok(Self { driver, subject, heap_bytes: None, rounds: Vec::new(), total: Tally::new()? })
+    }
+
+    async fn turn(&self, settings: &Settings, point: &Point, data: &Arc<Data>, round: usize) -> Result<Tally> {
+        let pace = Pace { warm_up: settings.warm_up(), counted: settings.round(), rate: settings.rate };
+        let operations = (0..point.tasks).map(|task| Operations::new(data, point, round, task)).collect();
+        drive(&self.subject, operations, pace).await
+    }
+}
+
+fn compared(entrants: &[Entrant<'_>], open: bool) -> Vec<Measured> {
+    let measured = entrants.iter().map(|entrant| Measured {
+        subject: entrant.subject.name().to_owned(),
+        driver: entrant.driver.to_owned(),
+        rounds: entrant.rounds.clone(),
+        latency_us: (&entrant.total).into(),
+        heap_bytes: entrant.heap_bytes,
+        first_error: entrant.total.first_error.clone(),
         ratio: None,
     });
     let mut measured: Vec<_> = measured.collect();
-    for (number, (_, subject)) in subjects.iter().enumerate() {
-        let bare = measured.iter().find(|other| Some(other.subject.as_str()) == subject.baseline()).cloned();
+    for (number, entrant) in entrants.iter().enumerate() {
+        let bare = measured.iter().find(|other| Some(other.subject.as_str()) == entrant.subject.baseline()).cloned();
         if let Some(bare) = bare {
-            measured[number].compare(&bare, settings.is_open());
+            measured[number].compare(&bare, open);
         }
     }
-    Ok(measured)
+    measured
 }
 
 fn address(config: &ConnectionConfig) -> Result<SocketAddr> {

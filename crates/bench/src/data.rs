@@ -1,8 +1,11 @@
 //! What operations are made of.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use fastrand::Rng;
@@ -28,6 +31,32 @@ pub enum Operation {
     Create(NewPlayer),
     /// To create players whose names are free, with one statement.
     CreateMany(Vec<NewPlayer>),
+    /// To create players whose names are free, a batch a statement.
+    Load(Load),
+}
+
+/// Players to be created in batches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Load {
+    numbers: Range<u64>,
+    /// How many a statement.
+    pub batch: usize,
+    /// How many statements may be under way at once.
+    pub in_flight: usize,
+}
+
+impl Load {
+    /// The players, made when they are asked for.
+    pub fn players(&self) -> impl Iterator<Item = NewPlayer> + Send + 'static {
+        self.numbers.clone().map(new_player)
+    }
+
+    /// The same, a statement at a time.
+    pub fn batches(&self) -> impl Iterator<Item = Vec<NewPlayer>> + Send + 'static {
+        let (mut players, batch) = (self.players(), self.batch);
+        std::iter::from_fn(move || Some(players.by_ref().take(batch).collect()))
+            .take_while(|of: &Vec<_>| !of.is_empty())
+    }
 }
 
 /// The players of a run. Those that are created during one count on, so that no name comes twice.
@@ -48,8 +77,17 @@ impl Data {
     }
 
     fn next(&self) -> NewPlayer {
-        player(format!("new_{}", self.created.fetch_add(1, Ordering::Relaxed)))
+        new_player(self.next_numbers(1).start)
     }
+
+    fn next_numbers(&self, count: usize) -> Range<u64> {
+        let first = self.created.fetch_add(count as u64, Ordering::Relaxed);
+        first..first + count as u64
+    }
+}
+
+fn new_player(number: u64) -> NewPlayer {
+    player(format!("new_{number}"))
 }
 
 fn initial_name(number: u64) -> String {
@@ -66,14 +104,20 @@ pub(crate) struct Operations {
     data: Arc<Data>,
     workload: Workload,
     batch: usize,
+    in_flight: usize,
     random: Rng,
 }
 
 impl Operations {
     pub(crate) fn new(data: &Arc<Data>, point: &Point, round: usize, task: usize) -> Self {
         let seed = ((round as u64) << 32) | task as u64;
-        let batch = point.batch.unwrap_or_default();
-        Self { data: Arc::clone(data), workload: point.workload, batch, random: Rng::with_seed(seed) }
+        Self {
+            data: Arc::clone(data),
+            workload: point.workload,
+            batch: point.batch.unwrap_or(1),
+            in_flight: point.in_flight.unwrap_or(1),
+            random: Rng::with_seed(seed),
+        }
     }
 
     pub(crate) fn next(&mut self) -> Operation {
@@ -92,6 +136,10 @@ impl Operations {
             },
             Workload::Create => Operation::Create(self.data.next()),
             Workload::BulkLoad => Operation::CreateMany((0..self.batch).map(|_| self.data.next()).collect()),
+            Workload::Load => {
+                let numbers = self.data.next_numbers(players);
+                Operation::Load(Load { numbers, batch: self.batch, in_flight: self.in_flight })
+            }
         }
     }
 

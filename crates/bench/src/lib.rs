@@ -13,16 +13,20 @@
 
 mod bench;
 mod data;
+mod heap;
 mod load;
 mod run;
 mod settings;
 mod subject;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub use bench::{Bench, Progress};
-pub use data::Operation;
+pub use data::{Load, Operation};
+pub use heap::Counting;
 pub use run::{Latency, Machine, Measured, Measurement, Ratio, Round, Run};
 pub use settings::{Point, Settings, Workload};
 pub use subject::{Store, Subject};
+pub use sweep::{Dimension, Seen, Sweep};

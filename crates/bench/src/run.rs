@@ -74,6 +74,12 @@ pub struct Measured {
     pub rounds: Vec<Round>,
     /// Of all rounds together.
     pub latency_us: Latency,
+    /// The most that it held of the heap at once, in bytes, from before it connected to the end of its first turn, which is
+    /// not counted otherwise: connections, buffers, rows; and, the same for all, the bench's own for the tasks of that
+    /// turn, their operations and the added round-trip time. Stacks of threads are not in it, nor what the system
+    /// keeps for sockets. None where the program did not count it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heap_bytes: Option<u64>,
     /// What the first operation said that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_error: Option<String>,
@@ -88,6 +94,7 @@ pub struct Round {
     /// Operations that succeeded.
     pub operations: u64,
     /// Operations that failed. They are in no other number.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub errors: u64,
     /// Operations that were due at the given rate, and had not begun a whole round after its end. In the percentiles they
     /// count with the time that they had waited until then.
@@ -184,12 +191,14 @@ impl From<&Tally> for Latency {
 
 /// In microseconds.
 fn percentile(latencies: &Histogram<u64>, quantile: f64) -> f64 {
-    latencies.value_at_quantile(quantile) as f64 / 1000.0
+    rounded(latencies.value_at_quantile(quantile) as f64 / 1000.0)
 }
 
-/// To three places, so that JSON gives back the same number.
+/// To four digits and no more than are whole, which is finer than what is measured, and comes back from JSON as it was.
 fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
+    let places = if value > 0.0 { (3.0 - value.log10().floor()).max(0.0) } else { 0.0 };
+    let scale = 10_f64.powf(places);
+    (value * scale).round() / scale
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {

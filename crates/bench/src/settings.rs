@@ -20,6 +20,8 @@ pub struct Settings {
     pub rows: Vec<u64>,
     /// How many players a bulk load creates with one statement.
     pub batch: Vec<usize>,
+    /// How many statements a [`Load`](Workload::Load) keeps under way at once.
+    pub in_flight: Vec<usize>,
     /// Added to each round trip, in milliseconds. With 0 connections go to the server itself.
     pub round_trip_ms: Vec<u64>,
     /// How many operations begin in a second, by all tasks together. Without it each task begins its next one when its
@@ -54,11 +56,15 @@ pub enum Workload {
     Create,
     /// Creates a batch of players with one statement.
     BulkLoad,
+    /// Creates as many players as there were in the beginning, in batches, with several statements under way at once. Who
+    /// has no such call (a bare driver, its pool, a blocking interface) makes one statement after the other on one
+    /// connection.
+    Load,
 }
 
 impl Workload {
     /// All, in the order of measuring.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PointRead,
         Self::ByName,
         Self::Scan,
@@ -67,6 +73,7 @@ impl Workload {
         Self::Mixed,
         Self::Create,
         Self::BulkLoad,
+        Self::Load,
     ];
 
     /// The players that a statement of a [`Scan`](Self::Scan) reads.
@@ -87,6 +94,7 @@ impl Workload {
             Self::Mixed => "mixed",
             Self::Create => "create",
             Self::BulkLoad => "bulk_load",
+            Self::Load => "load",
         }
     }
 
@@ -102,12 +110,18 @@ impl Workload {
             Self::Mixed => "of 20: 14 reads by id, 2 by name, 2 creates, 2 trades between two of all players",
             Self::Create => "create a player",
             Self::BulkLoad => "create a batch of players with one statement",
+            Self::Load => "create as many players as there were, in batches, several of them in flight",
         }
+    }
+
+    /// Whether it creates players in batches.
+    pub(crate) fn is_bulk(self) -> bool {
+        matches!(self, Self::BulkLoad | Self::Load)
     }
 
     /// Whether there are more players afterwards.
     pub(crate) fn grows(self) -> bool {
-        matches!(self, Self::Mixed | Self::Create | Self::BulkLoad)
+        self.is_bulk() || matches!(self, Self::Mixed | Self::Create)
     }
 }
 
@@ -131,8 +145,23 @@ pub struct Point {
     /// How many players a bulk load creates with one statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
+    /// How many statements a load keeps under way at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<usize>,
     /// Added to each round trip, in milliseconds.
     pub round_trip_ms: u64,
+}
+
+impl Point {
+    /// How many rows an operation reads or creates, where that is what it is for.
+    #[must_use]
+    pub fn rows_an_operation(&self) -> Option<u64> {
+        match self.workload {
+            Workload::Scan | Workload::Load => Some(self.rows),
+            Workload::BulkLoad => self.batch.map(|rows| rows as u64),
+            _ => None,
+        }
+    }
 }
 
 /// Without the workload: `32 tasks, 10 connections, 10000 rows`.
@@ -143,6 +172,9 @@ impl fmt::Display for Point {
         write!(f, "{tasks} task{}, {connections} connection{}, {rows} rows", plural(*tasks), plural(*connections))?;
         if let Some(batch) = self.batch {
             write!(f, ", {batch} a batch")?;
+        }
+        if let Some(in_flight) = self.in_flight {
+            write!(f, ", {in_flight} in flight")?;
         }
         if self.round_trip_ms > 0 {
             write!(f, ", {} ms added to a round trip", self.round_trip_ms)?;
@@ -158,16 +190,26 @@ impl Settings {
         let mut points = Vec::new();
         for &rows in &self.rows {
             for workload in Workload::ALL.into_iter().filter(|workload| self.workloads.contains(workload)) {
-                let batches = match workload {
-                    Workload::BulkLoad => self.batch.iter().copied().map(Some).collect(),
-                    _ => vec![None],
+                let known = |has: bool, values: &[usize]| match has {
+                    true => values.iter().copied().map(Some).collect(),
+                    false => vec![None],
                 };
+                let batches = known(workload.is_bulk(), &self.batch);
+                let in_flights = known(workload == Workload::Load, &self.in_flight);
+                let bulk =
+                    batches.iter().flat_map(|&batch| in_flights.iter().map(move |&in_flight| (batch, in_flight)));
+                let bulk: Vec<_> = bulk.collect();
                 for &round_trip_ms in &self.round_trip_ms {
-                    for batch in &batches {
+                    for &(batch, in_flight) in &bulk {
                         for &connections in &self.connections {
-                            points.extend(self.tasks.iter().map(|&tasks| {
-                                let batch = *batch;
-                                Point { workload, tasks, connections, rows, batch, round_trip_ms }
+                            points.extend(self.tasks.iter().map(|&tasks| Point {
+                                workload,
+                                tasks,
+                                connections,
+                                rows,
+                                batch,
+                                in_flight,
+                                round_trip_ms,
                             }));
                         }
                     }
@@ -194,6 +236,9 @@ impl Settings {
         }
         if self.batch.iter().any(|batch| !(1..=MAX_ROWS).contains(batch)) {
             return wrong(format!("a batch has 1 to {MAX_ROWS} rows"));
+        }
+        if self.in_flight.contains(&0) {
+            return wrong("at least one statement is in flight".to_owned());
         }
         let seconds = |seconds: f64| (0.0..=3600.0).contains(&seconds);
         if !seconds(self.round_seconds) || self.round_seconds == 0.0 || !seconds(self.warm_up_seconds) {

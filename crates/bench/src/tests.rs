@@ -18,6 +18,7 @@ use crate::{
     bench::in_turns,
     data::{Data, Operations},
     load::{Pace, Tally, drive},
+    subject::Connecting,
 };
 
 fn settings() -> Settings {
@@ -28,6 +29,7 @@ fn settings() -> Settings {
         connections: vec![1],
         rows: vec![100],
         batch: vec![10],
+        in_flight: vec![1],
         round_trip_ms: vec![0],
         rate: None,
         rounds: 2,
@@ -38,6 +40,10 @@ fn settings() -> Settings {
 
 fn point(workload: Workload, tasks: usize) -> Point {
     Point { workload, tasks, ..settings().points()[0] }
+}
+
+fn connected(subject: Arc<dyn Subject>) -> Connecting<'static> {
+    Box::pin(async { Ok(subject) })
 }
 
 fn data() -> Arc<Data> {
@@ -158,11 +164,11 @@ impl Subject for Turns {
 async fn subjects_take_turns_and_are_compared_round_by_round() {
     let turns = Arc::new(Mutex::new(Vec::new()));
     let subject = |name| -> Arc<dyn Subject> { Arc::new(Turns { name, turns: Arc::clone(&turns) }) };
-    let subjects = [("x", subject("a")), ("x", subject("b")), ("x", subject("c"))];
+    let subjects = ["a", "b", "c"].map(|name| ("x", connected(subject(name)))).into();
     let point = point(Workload::PointRead, 2);
     let mut said = Vec::new();
     let (settings, data) = (settings(), data());
-    let measured = in_turns(&settings, &point, &data, &subjects, |name, share| said.push((name.to_owned(), share)));
+    let measured = in_turns(&settings, &point, &data, subjects, |name, share| said.push((name.to_owned(), share)));
     let measured = measured.await.expect("rounds");
     // The first of three is not counted.
     assert_eq!(*turns.lock().expect("no panic"), ["a", "b", "c", "a", "b", "c", "a", "b", "c"]);
@@ -211,12 +217,13 @@ async fn every_workload_is_possible() {
     store.create_many(&Data::initial(100).collect::<Vec<_>>()).await.expect("players");
     let ids = store.list(None, 100).await.expect("players").iter().map(|player| player.id).collect();
     let data = Arc::new(Data::new(ids));
-    let subjects: [(&str, Arc<dyn Subject>); 1] = [("memory", Arc::new(Store::new("memory", None, store)))];
+    let subject: Arc<dyn Subject> = Arc::new(Store::new("memory", None, store));
     let settings = Settings { workloads: Workload::ALL.to_vec(), ..settings() };
     let points = settings.points();
     assert_eq!(points.iter().map(|point| point.workload).collect::<Vec<_>>(), Workload::ALL);
     for point in &points {
-        let measured = in_turns(&settings, point, &data, &subjects, |_, _| {}).await.expect("rounds");
+        let subjects = vec![("memory", connected(Arc::clone(&subject)))];
+        let measured = in_turns(&settings, point, &data, subjects, |_, _| {}).await.expect("rounds");
         assert_eq!(measured[0].first_error, None, "{point:?}");
         assert!(measured[0].rounds.iter().all(|round| round.operations > 0), "{measured:?}");
     }
@@ -280,6 +287,7 @@ fn what_cannot_be_measured_is_refused() {
         Settings { connections: vec![], ..settings() },
         Settings { rows: vec![7], ..settings() },
         Settings { batch: vec![21_846], ..settings() },
+        Settings { in_flight: vec![0], ..settings() },
         Settings { round_seconds: 0.0, ..settings() },
         Settings { round_seconds: f64::NAN, ..settings() },
         Settings { warm_up_seconds: -1.0, ..settings() },
@@ -305,6 +313,7 @@ fn measured(subject: &str, rounds: &[(f64, f64)]) -> Measured {
         driver: "sqlx".into(),
         rounds: rounds.iter().map(round).collect(),
         latency_us: Latency { p50: 1.0, p90: 2.0, p99: 3.0, p999: 4.0, max: 5.0 },
+        heap_bytes: None,
         first_error: None,
         ratio: None,
     }

@@ -195,9 +195,12 @@ pub(crate) struct BenchArgs {
     /// How many players there are before it begins
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "10000")]
     pub(crate) rows: Vec<u64>,
-    /// How many players bulk_load creates with one statement
+    /// How many players bulk_load and load create with one statement
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "500")]
     pub(crate) batch: Vec<usize>,
+    /// How many statements load keeps under way at once
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1")]
+    pub(crate) in_flight: Vec<usize>,
     /// Added to each round trip
     #[arg(long, value_name = "MILLISECONDS", value_delimiter = ',', default_value = "0")]
     pub(crate) round_trip: Vec<u64>,
@@ -241,6 +244,7 @@ impl BenchArgs {
             connections: self.connections.clone(),
             rows: self.rows.clone(),
             batch: self.batch.clone(),
+            in_flight: self.in_flight.clone(),
             round_trip_ms: self.round_trip.clone(),
             rate: self.rate,
             rounds: self.rounds,
@@ -260,7 +264,7 @@ pub(crate) fn bench_command(settings: &bench::Settings) -> String {
 
     let rate = settings.rate.map_or_else(String::new, |rate| format!(" --rate {rate}"));
     format!(
-        "tidb-connect bench --driver {} --only {} --tasks {} --connections {} --rows {} --batch {} --round-trip {}{rate} \
+        "tidb-connect bench --driver {} --only {} --tasks {} --connections {} --rows {} --batch {} --in-flight {} --round-trip {}{rate} \
          --rounds {} --seconds {} --warm-up {}",
         list(&settings.drivers),
         list(&settings.workloads),
@@ -268,6 +272,7 @@ pub(crate) fn bench_command(settings: &bench::Settings) -> String {
         list(&settings.connections),
         list(&settings.rows),
         list(&settings.batch),
+        list(&settings.in_flight),
         list(&settings.round_trip_ms),
         settings.rounds,
         settings.round_seconds,

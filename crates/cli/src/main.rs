@@ -23,7 +23,12 @@ use std::{
 use args::{Args, Command};
 use clap::Parser;
 use failure::{Exit, Failure};
+use tidb_connect_bench::Counting;
 use tokio::runtime::Runtime;
+
+/// `bench` tells what each driver holds of the heap.
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// What the last panic said.
 static PANIC: Mutex<String> = Mutex::new(String::new());

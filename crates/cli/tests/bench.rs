@@ -35,7 +35,7 @@ fn every_subject_does_every_workload_and_nothing_is_left() {
     assert_eq!(run.measurements.iter().map(|of| of.point.workload).collect::<Vec<_>>(), Workload::ALL);
     for measurement in &run.measurements {
         let names: Vec<_> = measurement.subjects.iter().map(|of| of.subject.as_str()).collect();
-        let expected = [
+        let mut expected = vec![
             "sqlx",
             "tidb-connect-sqlx",
             "sqlx-pool",
@@ -47,12 +47,16 @@ fn every_subject_does_every_workload_and_nothing_is_left() {
             "tidb-connect-mysql-async",
             "mysql_async-pool",
         ];
+        if matches!(measurement.point.workload, Workload::BulkLoad | Workload::Load) {
+            expected.push("mysql_async-load-data");
+        }
         assert_eq!(names, expected);
         for of in &measurement.subjects {
             // Whoever meets another's trade and does not try again fails, which is what hot trades are for.
             let may_fail = measurement.point.workload == Workload::TradeHot && !of.subject.starts_with("tidb-connect");
             assert!(may_fail || of.first_error.is_none(), "{:?}: {of:?}", measurement.point);
             let bare = ["sqlx", "mysql", "mysql_async"].contains(&of.subject.as_str());
+            assert!(of.heap_bytes.is_some_and(|bytes| bytes > 1000), "{of:?}");
             assert!(bare || may_fail || of.ratio.as_ref().is_some_and(|ratio| ratio.to == of.driver), "{of:?}");
         }
     }
@@ -74,7 +78,7 @@ fn growth_is_several_values_in_one_run_which_its_command_makes_again() {
     assert_eq!(
         run.command,
         "tidb-connect bench --driver mysql_async --only point_read --tasks 1,4 --connections 2 --rows 20 --batch 500 \
-         --round-trip 0,2 --rounds 1 --seconds 0.02 --warm-up 0.01"
+         --in-flight 1 --round-trip 0,2 --rounds 1 --seconds 0.02 --warm-up 0.01"
     );
 }
 

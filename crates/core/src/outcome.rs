@@ -170,10 +170,10 @@ fn reason(text: &str) -> Option<(u16, &str)> {
 /// ```
 #[must_use]
 pub fn classify(code: u16, text: &str, phase: Phase) -> (ErrorKind, Outcome) {
-    if code == SCHEMA_CHANGED {
-        if let Some((code, reason)) = reason(text) {
-            return classify(code, reason, phase);
-        }
+    if code == SCHEMA_CHANGED
+        && let Some((code, reason)) = reason(text)
+    {
+        return classify(code, reason, phase);
     }
     if code == 1105 {
         return TEXTS_OF_1105

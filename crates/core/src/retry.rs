@@ -2,7 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Error, ErrorKind, Outcome, Result};
+use tracing::debug;
+
+use crate::{
+    Error, ErrorKind, Outcome, Result,
+    telemetry::{TARGET, milliseconds},
+};
 
 /// How often to try, for how long, and how long to pause in between.
 ///
@@ -93,19 +98,22 @@ impl Retry {
     /// attempt.
     pub fn after(&mut self, error: Error) -> Result<Duration> {
         let conflict = error.kind() == ErrorKind::Conflict && error.outcome() == Outcome::Retryable;
-        if conflict { self.pause().ok_or(error) } else { Err(error) }
+        if conflict { self.pause(error.kind()).ok_or(error) } else { Err(error) }
     }
 
-    /// After an attempt failed in a way that allows another: how long to pause before it; `None` when the policy allows
-    /// no more.
-    pub fn pause(&mut self) -> Option<Duration> {
+    /// After an attempt failed with `kind`, in a way that allows another: how long to pause before it; `None` when the
+    /// policy allows no more.
+    pub fn pause(&mut self, kind: ErrorKind) -> Option<Duration> {
         let Self { policy, started, attempts } = self;
         if *attempts >= policy.max_attempts || started.elapsed() >= policy.deadline {
             return None;
         }
         let doubled = policy.first_pause.saturating_mul(2_u32.saturating_pow(*attempts - 1));
         *attempts += 1;
-        Some(doubled.min(policy.longest_pause).mul_f64(fastrand::f64()))
+        let pause = doubled.min(policy.longest_pause).mul_f64(fastrand::f64());
+        let pause_ms = milliseconds(pause);
+        debug!(target: TARGET, attempt = *attempts, "error.type" = ?kind, pause_ms, "trying again");
+        Some(pause)
     }
 }
 

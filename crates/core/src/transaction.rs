@@ -8,7 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Error, ErrorKind, Fault, Outcome, Phase, Result, RetryPolicy};
+use tracing::{Instrument, Span, field::Empty, info_span};
+
+use crate::{
+    Error, ErrorKind, Fault, Outcome, Phase, Result, Retry, RetryPolicy,
+    telemetry::{TARGET, record_failure},
+};
 
 /// How TiDB meets conflicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -330,6 +335,54 @@ enum Ended<T, E> {
 pub async fn run<C, T, E, F, Fut>(
     sessions: &mut C,
     options: &TransactionOptions,
+    work: F,
+) -> Result<Committed<T>, TransactionError<E>>
+where
+    C: Sessions,
+    F: FnMut(Handle<C::Session>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let span = info_span!(
+        target: TARGET,
+        "transaction",
+        otel.status_code = Empty,
+        db.system.name = "mysql",
+        db.response.status_code = Empty,
+        "error.type" = Empty,
+        attempts = Empty,
+        outcome = Empty,
+    );
+    let (mut retry, mut after) = (options.retry.clone().start(), None);
+    let result = make(sessions, options, &mut retry, &mut after, work).instrument(span.clone()).await;
+    span.record("attempts", retry.attempts());
+    match &result {
+        Ok(_) => {
+            span.record("outcome", "committed");
+        }
+        Err(error) => record_end(&span, error, after),
+    }
+    result
+}
+
+/// `after` is what ended the attempt before, or the last one of an exhausted transaction.
+fn record_end<E>(span: &Span, error: &TransactionError<E>, after: Option<ErrorKind>) {
+    let (outcome, kind, server) = match error {
+        TransactionError::Aborted(_) => ("aborted", None, None),
+        TransactionError::Exhausted { last: LastFailure::Closure(_), .. } => ("exhausted", after, None),
+        TransactionError::Exhausted { last: LastFailure::Database(error), .. } => ("exhausted", after, error.server()),
+        TransactionError::Failed(error) => ("failed", Some(error.kind()), error.server()),
+        TransactionError::Unknown(error) => ("unknown", Some(error.kind()), error.server()),
+    };
+    span.record("outcome", outcome);
+    record_failure(span, kind, server);
+}
+
+/// The attempts of a [`run`].
+async fn make<C, T, E, F, Fut>(
+    sessions: &mut C,
+    options: &TransactionOptions,
+    retry: &mut Retry,
+    after: &mut Option<ErrorKind>,
     mut work: F,
 ) -> Result<Committed<T>, TransactionError<E>>
 where
@@ -337,20 +390,20 @@ where
     F: FnMut(Handle<C::Session>) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    let (mut retry, started, mut after) = (options.retry.clone().start(), Instant::now(), None);
+    let started = Instant::now();
     loop {
         let attempts = retry.attempts();
-        (options.on_attempt)(&AttemptStarted { number: attempts, after, elapsed: started.elapsed() });
+        (options.on_attempt)(&AttemptStarted { number: attempts, after: *after, elapsed: started.elapsed() });
         let (kind, last) = match attempt(sessions, options.mode, &mut work).await {
             Ended::Committed(value) => return Ok(Committed { value, attempts }),
             Ended::Over(error) => return Err(error),
             Ended::Again(kind, last) => (kind, last),
         };
-        match retry.pause() {
+        *after = Some(kind);
+        match retry.pause(kind) {
             Some(time) => C::Session::pause(time).await,
             None => return Err(TransactionError::Exhausted { attempts, last }),
         }
-        after = Some(kind);
     }
 }
 

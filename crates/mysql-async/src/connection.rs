@@ -1,10 +1,17 @@
 //! A connection from the pool, used through the driver's own interface.
 
-use std::{fmt, future::Future, io, ops::Deref, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    ops::Deref,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    thread,
+};
 
 use futures_util::future::BoxFuture;
 use mysql_async::{
-    BinaryProtocol, Conn, Error, IoError, Params, QueryResult, Row, Statement, TextProtocol, from_row,
+    BinaryProtocol, Conn, Error, FromRowError, IoError, Params, QueryResult, Row, Statement, TextProtocol,
     prelude::{AsQuery, FromRow, Queryable, StatementLike},
 };
 use tidb_connect_core::{
@@ -12,7 +19,6 @@ use tidb_connect_core::{
     pool::{Call, Lease},
     transaction::Verdict,
 };
-use tokio::time::timeout;
 
 use crate::{
     Connector, Transaction,
@@ -34,13 +40,12 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 /// [`Pool::transaction`](crate::Pool::transaction).
 pub struct Connection {
     lease: Lease<Connector>,
-    limit: Duration,
     pub(crate) verdict: Verdict,
 }
 
 impl Connection {
-    pub(crate) fn new(lease: Lease<Connector>, limit: Duration) -> Self {
-        Self { lease, limit, verdict: Verdict::default() }
+    pub(crate) fn new(lease: Lease<Connector>) -> Self {
+        Self { lease, verdict: Verdict::default() }
     }
 
     /// Asks the server whether it is there and willing: one round trip. A TiDB that is about to shut down refuses it.
@@ -54,7 +59,7 @@ impl Connection {
     /// Starts a call; the connection is condemned until it has [settled](Running::settle).
     pub(crate) fn start(&mut self) -> Result<(&mut Conn, Running<'_>), Error> {
         let (connection, call) = self.lease.call().map_err(|unusable| Error::Io(IoError::Io(unusable.into())))?;
-        Ok((connection, Running { call, limit: self.limit, verdict: &mut self.verdict }))
+        Ok((connection, Running { call, verdict: &mut self.verdict }))
     }
 }
 
@@ -76,15 +81,14 @@ impl fmt::Debug for Connection {
 /// A call under way.
 pub(crate) struct Running<'a> {
     call: Call<'a, Connector>,
-    limit: Duration,
     verdict: &'a mut Verdict,
 }
 
 impl Running<'_> {
     /// Waits for the answer, within the limit.
-    pub(crate) async fn within<T>(self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(crate) async fn within<T>(mut self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let timed_out = || Error::Io(IoError::Io(io::ErrorKind::TimedOut.into()));
-        let result = timeout(self.limit, without_panic(answer)).await.unwrap_or_else(|_| Err(timed_out()));
+        let result = self.call.within(without_panic(answer)).await.unwrap_or_else(|| Err(timed_out()));
         self.settle(result.as_ref().err());
         result
     }
@@ -107,9 +111,23 @@ macro_rules! call {
     };
 }
 
-/// Rows as the caller wants them. The driver does it while it reads, where a panic could be its own.
-fn converted<T: FromRow>(rows: impl IntoIterator<Item = Row>) -> Vec<T> {
-    rows.into_iter().map(from_row).collect()
+/// A row as the caller wants it, or the panic of that conversion, which is the caller's and none of the driver's.
+struct Converted<T>(thread::Result<T>);
+
+impl<T: FromRow> FromRow for Converted<T> {
+    fn from_row_opt(row: Row) -> Result<Self, FromRowError> {
+        Ok(Self(catch_unwind(AssertUnwindSafe(|| T::from_row(row)))))
+    }
+}
+
+impl<T> Converted<T> {
+    fn get(self) -> T {
+        self.0.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn get_all(rows: Vec<Self>) -> Vec<T> {
+        rows.into_iter().map(Self::get).collect()
+    }
 }
 
 /// Makes a type with a `start` method a [`Queryable`].
@@ -166,7 +184,7 @@ macro_rules! queryable {
                 Q: AsQuery + 'a,
                 T: FromRow + Send + 'static,
             {
-                call!(self, connection => connection.query::<Row, _>(query), then converted)
+                call!(self, connection => connection.query(query), then Converted::get_all)
             }
 
             fn query_first<'a, T, Q>(&'a mut self, query: Q) -> Answer<'a, Option<T>>
@@ -174,7 +192,7 @@ macro_rules! queryable {
                 Q: AsQuery + 'a,
                 T: FromRow + Send + 'static,
             {
-                call!(self, connection => connection.query_first::<Row, _>(query), then |row| row.map(from_row))
+                call!(self, connection => connection.query_first(query), then |row| row.map(Converted::get))
             }
 
             fn query_drop<'a, Q>(&'a mut self, query: Q) -> Answer<'a, ()>
@@ -190,7 +208,7 @@ macro_rules! queryable {
                 P: Into<Params> + Send + 'b,
                 T: FromRow + Send + 'static,
             {
-                call!(self, connection => connection.exec::<Row, _, _>(statement, params), then converted)
+                call!(self, connection => connection.exec(statement, params), then Converted::get_all)
             }
 
             fn exec_first<'a: 'b, 'b, T, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, Option<T>>
@@ -199,7 +217,7 @@ macro_rules! queryable {
                 P: Into<Params> + Send + 'b,
                 T: FromRow + Send + 'static,
             {
-                call!(self, connection => connection.exec_first::<Row, _, _>(statement, params), then |row| row.map(from_row))
+                call!(self, connection => connection.exec_first(statement, params), then |row| row.map(Converted::get))
             }
 
             fn exec_drop<'a: 'b, 'b, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, ()>

@@ -52,7 +52,7 @@ impl Pool {
                 timeout(limit, self.0.acquire()).await.unwrap_or_else(|_| Err(self.0.acquire_timed_out()))?
             }
         };
-        Ok(Connection::new(lease, self.config().operation_timeout()))
+        Ok(Connection::new(lease))
     }
 
     /// The configuration that connections are opened with.

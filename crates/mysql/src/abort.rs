@@ -11,6 +11,7 @@ use std::{
 use socket2::Socket;
 use tidb_connect_core::{Error, ErrorKind, Result};
 use tokio::task::spawn_blocking;
+use tracing::Span;
 
 use crate::{Connection, DRIVER, Pool, pool::Claimed};
 
@@ -41,8 +42,10 @@ impl Threads {
         Self::spawn(move || work(pool)).await
     }
 
+    /// Runs `work` on a thread, within the caller's span.
     pub(crate) async fn spawn<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        match spawn_blocking(work).await {
+        let span = Span::current();
+        match spawn_blocking(move || span.in_scope(work)).await {
             Ok(result) => result,
             Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
             Err(error) => {

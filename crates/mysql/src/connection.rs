@@ -1,9 +1,16 @@
 //! A connection from the pool, used through the driver's own interface.
 
-use std::{fmt, io, net::SocketAddr, ops::Deref, sync::Arc};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    ops::Deref,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+    thread,
+};
 
 use mysql::{
-    Binary, Conn, Error, Params, QueryResult, Result, Row, Statement, Text, from_row,
+    Binary, Conn, Error, FromRowError, Params, QueryResult, Result, Row, Statement, Text,
     prelude::{AsStatement, FromRow, Protocol, Queryable},
 };
 use socket2::Socket;
@@ -131,9 +138,23 @@ fn read_off<P: Protocol>(mut result: QueryResult<'_, '_, '_, P>) -> Result<()> {
     Ok(())
 }
 
-/// Rows as the caller wants them. The driver does it while it reads, where a panic could be its own.
-fn converted<T: FromRow>(rows: impl IntoIterator<Item = Row>) -> Vec<T> {
-    rows.into_iter().map(from_row).collect()
+/// A row as the caller wants it, or the panic of that conversion, which is the caller's and none of the driver's.
+struct Converted<T>(thread::Result<T>);
+
+impl<T: FromRow> FromRow for Converted<T> {
+    fn from_row_opt(row: Row) -> Result<Self, FromRowError> {
+        Ok(Self(catch_unwind(AssertUnwindSafe(|| T::from_row(row)))))
+    }
+}
+
+impl<T> Converted<T> {
+    fn get(self) -> T {
+        self.0.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn get_all(rows: Vec<Self>) -> Vec<T> {
+        rows.into_iter().map(Self::get).collect()
+    }
 }
 
 /// Makes a type with a `start` method a [`Queryable`].
@@ -174,7 +195,7 @@ macro_rules! queryable {
                 Q: AsRef<str>,
                 T: FromRow,
             {
-                call!(self, connection => connection.query::<Row, _>(query)).map(converted)
+                call!(self, connection => connection.query(query)).map(Converted::get_all)
             }
 
             fn query_first<T, Q>(&mut self, query: Q) -> Result<Option<T>>
@@ -182,7 +203,7 @@ macro_rules! queryable {
                 Q: AsRef<str>,
                 T: FromRow,
             {
-                call!(self, connection => connection.query_first::<Row, _>(query)).map(|row| row.map(from_row))
+                call!(self, connection => connection.query_first(query)).map(|row| row.map(Converted::get))
             }
 
             fn query_drop<Q>(&mut self, query: Q) -> Result<()>
@@ -198,7 +219,7 @@ macro_rules! queryable {
                 P: Into<Params>,
                 T: FromRow,
             {
-                call!(self, connection => connection.exec::<Row, _, _>(statement, params)).map(converted)
+                call!(self, connection => connection.exec(statement, params)).map(Converted::get_all)
             }
 
             fn exec_first<T, S, P>(&mut self, statement: S, params: P) -> Result<Option<T>>
@@ -207,7 +228,7 @@ macro_rules! queryable {
                 P: Into<Params>,
                 T: FromRow,
             {
-                call!(self, connection => connection.exec_first::<Row, _, _>(statement, params)).map(|row| row.map(from_row))
+                call!(self, connection => connection.exec_first(statement, params)).map(|row| row.map(Converted::get))
             }
 
             fn exec_drop<S, P>(&mut self, statement: S, params: P) -> Result<()>

@@ -106,10 +106,10 @@ impl Playground {
                 return Err(self.failed(&format!("ended before it answered ({status})"), log));
             }
             // Not before the mark: a connection to a free port can meet itself and so take the port from the server.
-            if read(log).contains(mark) {
-                if let Ok(greeting) = greeting::receive(port) {
-                    return Ok(greeting);
-                }
+            if read(log).contains(mark)
+                && let Ok(greeting) = greeting::receive(port)
+            {
+                return Ok(greeting);
             }
             if Instant::now() >= deadline {
                 return Err(self.failed("did not answer in 60 seconds", log));

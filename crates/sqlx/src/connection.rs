@@ -6,8 +6,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
+    task::{Context, Poll, ready},
 };
 
 use futures_util::{
@@ -23,7 +22,6 @@ use tidb_connect_core::{
     pool::{Call, Lease},
     transaction::Verdict,
 };
-use tokio::time::{Sleep, sleep, timeout};
 
 use crate::{
     Connector, Transaction,
@@ -39,13 +37,12 @@ use crate::{
 /// [`Pool::transaction`](crate::Pool::transaction).
 pub struct Connection {
     lease: Lease<Connector>,
-    limit: Duration,
     pub(crate) verdict: Verdict,
 }
 
 impl Connection {
-    pub(crate) fn new(lease: Lease<Connector>, limit: Duration) -> Self {
-        Self { lease, limit, verdict: Verdict::default() }
+    pub(crate) fn new(lease: Lease<Connector>) -> Self {
+        Self { lease, verdict: Verdict::default() }
     }
 
     /// Asks the server whether it is there and willing: one round trip. A TiDB that is about to shut down refuses it.
@@ -63,7 +60,7 @@ impl Connection {
     /// Starts a call; the connection is condemned until it has [settled](Running::settle).
     pub(crate) fn start(&mut self) -> Result<(&mut MySqlConnection, Running<'_>), Error> {
         let (connection, call) = self.lease.call().map_err(|unusable| Error::Io(unusable.into()))?;
-        Ok((connection, Running { call, limit: self.limit, verdict: &mut self.verdict }))
+        Ok((connection, Running { call, verdict: &mut self.verdict }))
     }
 }
 
@@ -76,14 +73,13 @@ impl fmt::Debug for Connection {
 /// A call under way.
 pub(crate) struct Running<'a> {
     call: Call<'a, Connector>,
-    limit: Duration,
     verdict: &'a mut Verdict,
 }
 
 impl Running<'_> {
     /// Waits for the answer, within the limit.
-    pub(crate) async fn within<T>(self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let result = timeout(self.limit, without_panic(answer)).await.unwrap_or_else(|_| Err(timed_out()));
+    pub(crate) async fn within<T>(mut self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let result = self.call.within(without_panic(answer)).await.unwrap_or_else(|| Err(timed_out()));
         self.settle(result.as_ref().err());
         result
     }
@@ -165,17 +161,16 @@ macro_rules! executor {
 executor!(Connection);
 executor!(Transaction);
 
-/// Rows on their way, each within the limit; the clock is only set when a row has to be waited for.
+/// Rows on their way, each within the limit.
 struct Rows<'e> {
     rows: BoxStream<'e, Result<Either<MySqlQueryResult, MySqlRow>, Error>>,
     /// `None` once the last row, or an error, has been given out.
     running: Option<Running<'e>>,
-    clock: Option<Pin<Box<Sleep>>>,
 }
 
 impl<'e> Rows<'e> {
     fn new(rows: BoxStream<'e, Result<Either<MySqlQueryResult, MySqlRow>, Error>>, running: Running<'e>) -> Self {
-        Self { rows, running: Some(running), clock: None }
+        Self { rows, running: Some(running) }
     }
 }
 
@@ -184,23 +179,20 @@ impl Stream for Rows<'_> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let Some(limit) = this.running.as_ref().map(|running| running.limit) else { return Poll::Ready(None) };
+        let Some(running) = &mut this.running else { return Poll::Ready(None) };
         let polled = catch_unwind(AssertUnwindSafe(|| this.rows.poll_next_unpin(cx)));
         let item = match polled.unwrap_or_else(|_| Poll::Ready(Some(Err(panicked())))) {
             Poll::Ready(item) => item,
             Poll::Pending => {
-                let clock = this.clock.get_or_insert_with(|| Box::pin(sleep(limit)));
-                match clock.as_mut().poll(cx) {
-                    Poll::Ready(()) => Some(Err(timed_out())),
-                    Poll::Pending => return Poll::Pending,
-                }
+                ready!(running.call.poll_timed_out(cx));
+                Some(Err(timed_out()))
             }
         };
-        this.clock = None;
-        if !matches!(item, Some(Ok(_))) {
-            if let Some(running) = this.running.take() {
-                running.settle(item.as_ref().and_then(|item| item.as_ref().err()));
-            }
+        running.call.answered();
+        if !matches!(item, Some(Ok(_)))
+            && let Some(running) = this.running.take()
+        {
+            running.settle(item.as_ref().and_then(|item| item.as_ref().err()));
         }
         Poll::Ready(item)
     }

@@ -18,6 +18,7 @@ pub mod round_trips;
 mod server;
 mod stand_in;
 mod suite;
+pub mod telemetry;
 pub mod tls;
 pub mod transaction;
 

@@ -17,13 +17,13 @@ use std::{
 
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, join_all, try_join_all},
+    future::{BoxFuture, join, join_all, try_join_all},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use mysql::{Conn, OptsBuilder, prelude::Queryable};
 use tidb_connect_core::{
     ConnectionConfig, Error, ErrorKind, Result as StoreResult,
-    players::{NewPlayer, Player, PlayerId, Trade, sql},
+    players::{NewPlayer, Player, PlayerId, PlayerStore, Traced, Trade, sql},
     pool::PoolStatus,
 };
 use tidb_connect_wire::{Answer, CommandKind, Proxy, Script, Then};
@@ -38,6 +38,7 @@ use crate::{
     failure::{equal, holds, refused},
     stand_in,
     suite::Opener,
+    telemetry::{listen, only},
 };
 
 /// What takes longer hangs. Far above what anything takes, and far below the limits that must not be waited for.
@@ -240,6 +241,7 @@ checks! {
     black_holed_connections_are_reported_at_the_limit,
     black_holed_connections_cost_one_probe_together,
     a_slow_connect_delays_nobody_who_can_be_served,
+    a_wait_is_told_within_the_span_of_the_call,
     a_storm_of_cancelled_callers_leaves_the_maximum,
     a_storm_during_slow_connects_never_exceeds_the_maximum,
     close_says_goodbye_on_every_connection,
@@ -490,6 +492,26 @@ async fn storm(store: &Store, callers: u32) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+async fn a_wait_is_told_within_the_span_of_the_call<P: TestedPool>(bench: &Bench<P>) -> Result<(), Failure> {
+    let pool = bench.pool(1)?;
+    let store = Traced::new(pool.store(), &bench.config(1));
+    store.create_table().await?;
+    let (connection, _) = lend(&pool).await?;
+    let give_back = async {
+        eventually("the call waits", || Ok(pool.status().waiting == 1)).await?;
+        drop(connection);
+        Ok::<_, Failure>(())
+    };
+    let (ended, told) = listen(prompt("a call that waits", join(store.count(), give_back))).await;
+    let (counted, given_back) = ended?;
+    given_back?;
+    equal("the count", counted?, 0)?;
+    only(&told, "count players")?;
+    let waited = only(&told, "waited for a connection")?;
+    equal("the spans around the wait", waited.within.as_slice(), ["count players"].as_slice())?;
+    equal("whether it was served", waited.field("served"), "true")
 }
 
 async fn a_storm_of_cancelled_callers_leaves_the_maximum<P: TestedPool>(bench: &Bench<P>) -> Result<(), Failure> {

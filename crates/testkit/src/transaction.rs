@@ -21,7 +21,11 @@ use tidb_connect_core::{
 use tidb_connect_wire::{Answer, Fault, Point};
 use tokio::runtime;
 
-use crate::{Failure, Server, failure::equal};
+use crate::{
+    Failure, Server,
+    failure::equal,
+    telemetry::{listen, only},
+};
 
 /// What a transaction's closure does, one step after the other.
 #[derive(Clone)]
@@ -100,6 +104,7 @@ const CHECKS: &[(&str, bool, Check)] = &[
     ("transaction_gives_the_closures_error_back_and_rolls_back", false, |b| Box::pin(own_error_comes_back(b))),
     ("transaction_keeps_to_its_attempts", false, |b| Box::pin(keeps_to_its_attempts(b))),
     ("transaction_never_commits_half_after_a_swallowed_conflict", false, |b| Box::pin(never_half(b))),
+    ("transaction_is_told_with_its_attempts", false, |b| Box::pin(told_with_its_attempts(b))),
     ("transaction_rolls_back_when_it_is_dropped", false, |b| Box::pin(rolls_back_when_dropped(b))),
     ("transaction_says_unknown_when_commit_goes_unanswered", false, |b| Box::pin(unknown_commit(b))),
 ];
@@ -231,6 +236,18 @@ async fn never_half(bench: &Bench) -> Result<(), Failure> {
     ];
     equal("attempts", committed(bench.transaction(options, steps).await)?, 2)?;
     equal("balances", bench.balances()?, vec!["11", "9"])
+}
+
+async fn told_with_its_attempts(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let options = on_the_second(bench.lock()?);
+    let (ended, told) = listen(bench.transaction(options, [Step::Run(WAIT_BRIEFLY), Step::Run(ADD)])).await;
+    equal("attempts", committed(ended)?, 2)?;
+    let span = only(&told, "transaction")?;
+    equal("the span's attempts and outcome", (span.field("attempts"), span.field("outcome")), ("2", "committed"))?;
+    let again = only(&told, "trying again")?;
+    equal("the spans around the attempt", again.within.as_slice(), ["transaction"].as_slice())?;
+    equal("what it came after", again.field("error.type"), "Conflict")
 }
 
 async fn rolls_back_when_dropped(bench: &Bench) -> Result<(), Failure> {

@@ -446,10 +446,10 @@ impl PlayerStore for Planted {
             _ => {}
         }
         let mut result = self.store.create(&player).await;
-        if self.hides(Bug::OverwritesATakenName, &result, ErrorKind::AlreadyExists) {
-            if let Some(taken) = self.store.find_by_name(&player.name).await? {
-                self.store.update(&player.with_id(taken.id)).await?;
-            }
+        if self.hides(Bug::OverwritesATakenName, &result, ErrorKind::AlreadyExists)
+            && let Some(taken) = self.store.find_by_name(&player.name).await?
+        {
+            self.store.update(&player.with_id(taken.id)).await?;
         }
         if let (true, Ok(created)) = (self.has(Bug::ReturnsAnotherId), &mut result) {
             created.id.0 += 1;

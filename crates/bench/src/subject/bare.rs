@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tidb_connect_core::{BoxError, ConnectionConfig, Error, ErrorKind, Result};
+use tidb_connect_core::{BoxError, ConnectionConfig, Error, ErrorKind, Result, players::NewPlayer};
 use tokio::sync::Semaphore;
 
 use super::Subject;
@@ -16,16 +16,24 @@ use crate::Operation;
 pub(super) trait Bare: Send + Sized + 'static {
     /// The driver's name.
     const DRIVER: &'static str;
+    /// The subject's name.
+    const NAME: &'static str = Self::DRIVER;
     /// Whether calls block the thread.
     const BLOCKS: bool = false;
-    /// The driver's own pool.
-    type Pool: Send + Sync + 'static;
 
     fn connect(config: &ConnectionConfig) -> impl Future<Output = Result<Self, BoxError>> + Send;
 
     fn operate(&mut self, operation: &Operation) -> impl Future<Output = Result<(), BoxError>> + Send;
 
-    /// The driver's own pool, of the size that `config` says.
+    /// With one statement.
+    fn create_many(&mut self, players: &[NewPlayer]) -> impl Future<Output = Result<(), BoxError>> + Send;
+}
+
+/// A driver that has a pool of its own.
+pub(super) trait HasPool: Bare {
+    type Pool: Send + Sync + 'static;
+
+    /// The pool, of the size that `config` says.
     fn pool(config: &ConnectionConfig) -> Result<Self::Pool>;
 
     /// Does it on a connection of the pool.
@@ -68,7 +76,11 @@ impl<C: Bare> Held<C> {
 #[async_trait]
 impl<C: Bare> Subject for Held<C> {
     fn name(&self) -> &str {
-        C::DRIVER
+        C::NAME
+    }
+
+    fn baseline(&self) -> Option<&str> {
+        (C::NAME != C::DRIVER).then_some(C::DRIVER)
     }
 
     fn blocks(&self) -> bool {
@@ -96,19 +108,19 @@ impl<C> fmt::Debug for Held<C> {
 }
 
 /// A driver's own pool, with the options that this workspace's crate gives to programs that keep one.
-pub(super) struct Pooled<C: Bare> {
+pub(super) struct Pooled<C: HasPool> {
     name: String,
     pool: C::Pool,
 }
 
-impl<C: Bare> Pooled<C> {
+impl<C: HasPool> Pooled<C> {
     pub(super) fn new(config: &ConnectionConfig) -> Result<Self> {
         Ok(Self { name: format!("{}-pool", C::DRIVER), pool: C::pool(config)? })
     }
 }
 
 #[async_trait]
-impl<C: Bare> Subject for Pooled<C> {
+impl<C: HasPool> Subject for Pooled<C> {
     fn name(&self) -> &str {
         &self.name
     }
@@ -126,7 +138,7 @@ impl<C: Bare> Subject for Pooled<C> {
     }
 }
 
-impl<C: Bare> fmt::Debug for Pooled<C> {
+impl<C: HasPool> fmt::Debug for Pooled<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pooled").field("name", &self.name).finish_non_exhaustive()
     }

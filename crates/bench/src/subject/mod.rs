@@ -1,6 +1,7 @@
 //! Who is measured.
 
 mod bare;
+mod load_data;
 mod mysql;
 mod mysql_async;
 mod sqlx;
@@ -8,19 +9,20 @@ mod sqlx;
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, future::BoxFuture};
 use tidb_connect_core::{
     BoxError, ConnectionConfig, Error, ErrorKind, Result,
-    players::{PlayerStore, PlayerStoreExt},
+    players::{Batches, PlayerStore, PlayerStoreExt},
 };
 use tidb_connect_mysql::{BlockingStore, MysqlStore};
 use tidb_connect_mysql_async::MysqlAsyncStore;
 use tidb_connect_sqlx::SqlxStore;
 use tokio::task::spawn_blocking;
 
-use bare::{Held, Pooled};
+use bare::{Bare, HasPool, Held, Pooled};
+use load_data::LoadData;
 
-use crate::Operation;
+use crate::{Operation, Workload};
 
 /// Does what is asked of it; how long that takes is measured.
 #[async_trait]
@@ -82,6 +84,10 @@ impl Subject for Store {
             Operation::Trade(trade) => Ok(self.store.trade(trade).await?),
             Operation::Create(player) => Ok(self.store.create(player).await.map(drop)?),
             Operation::CreateMany(players) => Ok(self.store.create_many(players).await.map(drop)?),
+            Operation::Load(load) => {
+                let batches = Batches::of(load.batch).in_flight(load.in_flight);
+                Ok(self.store.load(load.players(), batches, |_| {}).await.map(drop)?)
+            }
         }
     }
 
@@ -132,6 +138,12 @@ impl Subject for Blocking {
             Operation::Trade(trade) => Ok(self.store.trade(trade)?),
             Operation::Create(player) => Ok(self.store.create(player).map(drop)?),
             Operation::CreateMany(players) => Ok(self.store.create_many(players).map(drop)?),
+            Operation::Load(load) => {
+                for players in load.batches() {
+                    self.store.create_many(&players)?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -142,36 +154,67 @@ impl Subject for Blocking {
     }
 }
 
-/// Connects the subjects of a driver: the driver bare, this workspace's crate, and the driver's own pool.
+/// A subject that connects when it is awaited.
+pub(crate) type Connecting<'a> = BoxFuture<'a, Result<Arc<dyn Subject>>>;
+
+/// The subjects of a driver: the driver bare, this workspace's crate, the driver's own pool, and `LOAD DATA` where it is
+/// comparable.
 ///
 /// # Errors
-/// [`Config`](ErrorKind::Config) for a driver that is not known; when the server cannot be reached.
-pub(crate) async fn connect(driver: &str, config: &ConnectionConfig) -> Result<Vec<Arc<dyn Subject>>> {
-    let ours = |store: Arc<dyn PlayerStore>| -> Arc<dyn Subject> {
-        let name = format!("tidb-connect-{}", driver.replace('_', "-"));
-        Arc::new(Store::new(name, Some(driver.to_owned()), store))
-    };
+/// [`Config`](ErrorKind::Config) for a driver that is not known.
+pub(crate) fn connect<'a>(
+    driver: &'a str,
+    workload: Workload,
+    config: &'a ConnectionConfig,
+) -> Result<Vec<Connecting<'a>>> {
     Ok(match driver {
         tidb_connect_sqlx::DRIVER => vec![
-            Arc::new(Held::<::sqlx::MySqlConnection>::connect(config).await?),
-            ours(Arc::new(SqlxStore::connect(config).await?)),
-            Arc::new(Pooled::<::sqlx::MySqlConnection>::new(config)?),
+            held::<::sqlx::MySqlConnection>(config),
+            ours(driver, SqlxStore::connect(config)),
+            pooled::<::sqlx::MySqlConnection>(config),
         ],
         tidb_connect_mysql::DRIVER => vec![
-            Arc::new(Held::<::mysql::Conn>::connect(config).await?),
-            Arc::new(Blocking { store: BlockingStore::new(tidb_connect_mysql::Pool::new(config)?) }),
-            ours(Arc::new(MysqlStore::connect(config).await?)),
-            Arc::new(Pooled::<::mysql::Conn>::new(config)?),
+            held::<::mysql::Conn>(config),
+            Box::pin(async {
+                let store = BlockingStore::new(tidb_connect_mysql::Pool::new(config)?);
+                Ok(Arc::new(Blocking { store }) as Arc<dyn Subject>)
+            }),
+            ours(driver, MysqlStore::connect(config)),
+            pooled::<::mysql::Conn>(config),
         ],
-        tidb_connect_mysql_async::DRIVER => vec![
-            Arc::new(Held::<::mysql_async::Conn>::connect(config).await?),
-            ours(Arc::new(MysqlAsyncStore::connect(config).await?)),
-            Arc::new(Pooled::<::mysql_async::Conn>::new(config)?),
-        ],
+        tidb_connect_mysql_async::DRIVER => {
+            let mut subjects = vec![
+                held::<::mysql_async::Conn>(config),
+                ours(driver, MysqlAsyncStore::connect(config)),
+                pooled::<::mysql_async::Conn>(config),
+            ];
+            if workload.is_bulk() {
+                subjects.push(held::<LoadData>(config));
+            }
+            subjects
+        }
         other => {
             let message = format!("{other} is no driver to measure: choose sqlx, mysql or mysql_async");
             return Err(Error::new(ErrorKind::Config, message));
         }
+    })
+}
+
+fn held<C: Bare>(config: &ConnectionConfig) -> Connecting<'_> {
+    Box::pin(async { Ok(Arc::new(Held::<C>::connect(config).await?) as Arc<dyn Subject>) })
+}
+
+fn pooled<C: HasPool>(config: &ConnectionConfig) -> Connecting<'_> {
+    Box::pin(async { Ok(Arc::new(Pooled::<C>::new(config)?) as Arc<dyn Subject>) })
+}
+
+fn ours<'a, S: PlayerStore + 'static>(
+    driver: &'a str,
+    store: impl Future<Output = Result<S>> + Send + 'a,
+) -> Connecting<'a> {
+    Box::pin(async move {
+        let name = format!("tidb-connect-{}", driver.replace('_', "-"));
+        Ok(Arc::new(Store::new(name, Some(driver.to_owned()), Arc::new(store.await?))) as Arc<dyn Subject>)
     })
 }
 

@@ -8,7 +8,7 @@ use tidb_connect_core::{
 use tokio::task::spawn_blocking;
 
 use super::{
-    bare::{Bare, traded, unreachable},
+    bare::{Bare, HasPool, traded, unreachable},
     found,
 };
 use crate::Operation;
@@ -18,7 +18,6 @@ type Row = (i64, String, i32, i32);
 impl Bare for Conn {
     const DRIVER: &'static str = tidb_connect_mysql::DRIVER;
     const BLOCKS: bool = true;
-    type Pool = Pool;
 
     async fn connect(config: &ConnectionConfig) -> Result<Self, BoxError> {
         let options = tidb_connect_mysql::options(config)?;
@@ -45,12 +44,24 @@ impl Bare for Conn {
                 traded(self.affected_rows())
             }
             Operation::Create(player) => Ok(self.exec_drop(sql::CREATE, row(player).to_vec())?),
-            Operation::CreateMany(players) => {
-                let parameters = players.iter().flat_map(row).collect::<Vec<_>>();
-                Ok(self.exec_drop(sql::create_many(players.len()), parameters)?)
+            Operation::CreateMany(players) => self.create_many(players).await,
+            Operation::Load(load) => {
+                for players in load.batches() {
+                    self.create_many(&players).await?;
+                }
+                Ok(())
             }
         }
     }
+
+    async fn create_many(&mut self, players: &[NewPlayer]) -> Result<(), BoxError> {
+        let parameters = players.iter().flat_map(row).collect::<Vec<_>>();
+        Ok(self.exec_drop(sql::create_many(players.len()), parameters)?)
+    }
+}
+
+impl HasPool for Conn {
+    type Pool = Pool;
 
     fn pool(config: &ConnectionConfig) -> Result<Pool> {
         let pool = Pool::new(tidb_connect_mysql::options(config)?);

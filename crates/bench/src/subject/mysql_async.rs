@@ -7,7 +7,7 @@ use tidb_connect_core::{
 };
 
 use super::{
-    bare::{Bare, traded},
+    bare::{Bare, HasPool, traded},
     found,
 };
 use crate::Operation;
@@ -16,7 +16,6 @@ type Row = (i64, String, i32, i32);
 
 impl Bare for Conn {
     const DRIVER: &'static str = tidb_connect_mysql_async::DRIVER;
-    type Pool = Pool;
 
     async fn connect(config: &ConnectionConfig) -> Result<Self, BoxError> {
         Ok(Self::new(tidb_connect_mysql_async::options(config)?).await?)
@@ -42,12 +41,24 @@ impl Bare for Conn {
                 traded(self.affected_rows())
             }
             Operation::Create(player) => Ok(self.exec_drop(sql::CREATE, row(player).to_vec()).await?),
-            Operation::CreateMany(players) => {
-                let parameters = players.iter().flat_map(row).collect::<Vec<_>>();
-                Ok(self.exec_drop(sql::create_many(players.len()), parameters).await?)
+            Operation::CreateMany(players) => self.create_many(players).await,
+            Operation::Load(load) => {
+                for players in load.batches() {
+                    self.create_many(&players).await?;
+                }
+                Ok(())
             }
         }
     }
+
+    async fn create_many(&mut self, players: &[NewPlayer]) -> Result<(), BoxError> {
+        let parameters = players.iter().flat_map(row).collect::<Vec<_>>();
+        Ok(self.exec_drop(sql::create_many(players.len()), parameters).await?)
+    }
+}
+
+impl HasPool for Conn {
+    type Pool = Pool;
 
     fn pool(config: &ConnectionConfig) -> Result<Pool> {
         Ok(Pool::new(tidb_connect_mysql_async::options(config)?))

@@ -6,11 +6,11 @@ use sqlx::{
 };
 use tidb_connect_core::{
     BoxError, ConnectionConfig, Result,
-    players::{Attempt, PlayerId, sql},
+    players::{Attempt, NewPlayer, PlayerId, sql},
 };
 
 use super::{
-    bare::{Bare, traded},
+    bare::{Bare, HasPool, traded},
     found,
 };
 use crate::Operation;
@@ -24,7 +24,6 @@ fn row(row: MySqlRow) -> sqlx::Result<Row> {
 
 impl Bare for MySqlConnection {
     const DRIVER: &'static str = tidb_connect_sqlx::DRIVER;
-    type Pool = MySqlPool;
 
     async fn connect(config: &ConnectionConfig) -> Result<Self, BoxError> {
         Ok(Self::connect_with(&tidb_connect_sqlx::options(config)?).await?)
@@ -56,15 +55,27 @@ impl Bare for MySqlConnection {
                 let create = sqlx::query(sql::CREATE).bind(&player.name).bind(player.coins).bind(player.goods);
                 Ok(create.execute(self).await.map(drop)?)
             }
-            Operation::CreateMany(players) => {
-                let text = sql::create_many(players.len());
-                let create = players.iter().fold(sqlx::query(&text), |create, player| {
-                    create.bind(&player.name).bind(player.coins).bind(player.goods)
-                });
-                Ok(create.execute(self).await.map(drop)?)
+            Operation::CreateMany(players) => self.create_many(players).await,
+            Operation::Load(load) => {
+                for players in load.batches() {
+                    self.create_many(&players).await?;
+                }
+                Ok(())
             }
         }
     }
+
+    async fn create_many(&mut self, players: &[NewPlayer]) -> Result<(), BoxError> {
+        let text = sql::create_many(players.len());
+        let create = players
+            .iter()
+            .fold(sqlx::query(&text), |create, player| create.bind(&player.name).bind(player.coins).bind(player.goods));
+        Ok(create.execute(self).await.map(drop)?)
+    }
+}
+
+impl HasPool for MySqlConnection {
+    type Pool = MySqlPool;
 
     fn pool(config: &ConnectionConfig) -> Result<MySqlPool> {
         let size = u32::try_from(config.pool().max_connections()).unwrap_or(u32::MAX);

@@ -68,7 +68,7 @@ fn check_local(config: &ConnectionConfig) -> CoreResult<()> {
 
 fn write(run: &Run, json: bool) -> Result<(), Failure> {
     let text = match json {
-        true => serde_json::to_string_pretty(run).map_err(|error| Failure::new(Exit::Failed, error))? + "\n",
+        true => serde_json::to_string(run).map_err(|error| Failure::new(Exit::Failed, error))? + "\n",
         false => run.text(terminal_width()),
     };
     print(&text)

@@ -1,5 +1,6 @@
 //! What serves any application: where the server is, how to reach it, and how connections are pooled.
 
+mod clock;
 mod config;
 mod failure;
 pub mod pool;

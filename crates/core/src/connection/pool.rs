@@ -7,17 +7,22 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use futures_util::future::{Either, join_all, select};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tracing::debug;
 
-use super::ConnectionConfig;
-use crate::{Error, ErrorKind, Result};
+use super::{ConnectionConfig, clock::Clock};
+use crate::{
+    Error, ErrorKind, Result,
+    telemetry::{TARGET, milliseconds},
+};
 
 /// The rules of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,7 +193,7 @@ pub struct Place {
 
 /// A claim's place; shared only once something may go on after the claim has been given up, since that allocates.
 struct Held {
-    /// Until it is shared.
+    /// Until it is shared, or left to an idle connection.
     permit: Option<OwnedSemaphorePermit>,
     shared: Option<Place>,
 }
@@ -261,13 +266,28 @@ impl<T> State<T> {
 /// A connection with its history.
 struct Slot<T> {
     connection: T,
+    clock: Clock,
     opened: Instant,
     returned: Instant,
+    /// The place that it came back with when nobody waited for one: who takes the connection next has both at once.
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl<T> Slot<T> {
+    fn new(connection: T) -> Self {
+        let now = Instant::now();
+        Self { connection, clock: Clock::default(), opened: now, returned: now, permit: None }
+    }
 }
 
 impl<C: Connector> Shared<C> {
     fn state(&self) -> MutexGuard<'_, State<C::Connection>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The place that an idle connection has kept.
+    fn permit_of_idle(&self) -> Option<OwnedSemaphorePermit> {
+        self.state().idle.iter_mut().find_map(|slot| slot.permit.take())
     }
 
     /// The next idle connection that can be handed out, after a probe where one is due.
@@ -282,20 +302,37 @@ impl<C: Connector> Shared<C> {
                 let checkout = state.checkout(&slot, self.connector.config().pool());
                 (slot, checkout)
             };
+            // Who asks has a place already.
+            slot.permit = None;
             match checkout {
-                None => self.connector.discard(slot.connection),
+                None => {
+                    debug!(target: TARGET, probed = false, "connection found dead");
+                    self.connector.discard(slot.connection);
+                }
                 Some(Checkout::Use) => return Ok(Some(slot)),
                 Some(Checkout::Probe) => {
                     let Some(connection) = Box::pin(self.connector.probe(slot.connection, place.share())).await else {
                         self.state().found_dead = Some(Instant::now());
+                        debug!(target: TARGET, probed = true, "connection found dead");
                         continue;
                     };
                     slot.connection = connection;
                     return Ok(Some(slot));
                 }
-                Some(Checkout::Replace) => Box::pin(self.connector.disconnect(slot.connection)).await,
+                Some(Checkout::Replace) => {
+                    let age_ms = milliseconds(slot.opened.elapsed());
+                    debug!(target: TARGET, age_ms, "connection recycled");
+                    Box::pin(self.connector.disconnect(slot.connection)).await;
+                }
             }
         }
+    }
+
+    async fn open(&self, place: Place) -> Result<Slot<C::Connection>> {
+        let started = Instant::now();
+        let connection = self.connector.connect(place).await?;
+        debug!(target: TARGET, took_ms = milliseconds(started.elapsed()), "connection opened");
+        Ok(Slot::new(connection))
     }
 
     /// An idle connection, or a new one, whichever can be had first.
@@ -309,10 +346,9 @@ impl<C: Connector> Shared<C> {
             }
             // Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times the
             // instructions).
-            let connecting = connecting.get_or_insert_with(|| Box::pin(self.connector.connect(place.share())));
-            if let Either::Left((connected, _)) = select(connecting, changed).await {
-                let (connection, now) = (connected?, Instant::now());
-                return Ok(Slot { connection, opened: now, returned: now });
+            let connecting = connecting.get_or_insert_with(|| Box::pin(self.open(place.share())));
+            if let Either::Left((opened, _)) = select(connecting, changed).await {
+                return opened;
             }
         }
     }
@@ -362,18 +398,22 @@ impl<C: Connector> Pool<C> {
     /// connection that was used last needs no probe. The driver crate needs no clock for it.
     #[must_use]
     pub fn try_acquire(&self) -> Option<Lease<C>> {
-        // There is no free place while others wait for one.
-        let permit = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
         let mut state = self.0.state();
         let last = state.idle.last().filter(|_| !state.closed)?;
         if state.checkout(last, self.connector().config().pool()) != Some(Checkout::Use) {
             return None;
         }
-        let slot = state.idle.pop();
+        let mut slot = state.idle.pop()?;
+        let permit = slot.permit.take();
+        // There is no free place while others wait for one.
+        let Some(permit) = permit.or_else(|| Arc::clone(&self.0.places).try_acquire_owned().ok()) else {
+            state.idle.push(slot);
+            return None;
+        };
         state.claims += 1;
         state.in_use += 1;
         drop(state);
-        let claim = Claim { pool: self.clone(), slot, waiting: None, place: Held::new(permit) };
+        let claim = Claim { pool: self.clone(), slot: Some(slot), waiting: None, place: Held::new(permit) };
         Some(Lease { claim, in_flight: false })
     }
 
@@ -383,7 +423,10 @@ impl<C: Connector> Pool<C> {
     /// [`ErrorKind::Closed`] after [`close`](Self::close).
     pub async fn claim(&self) -> Result<Claim<C>> {
         let waiting = Waiting::new(self.clone());
-        let permit = Arc::clone(&self.0.places).acquire_owned().await.map_err(|_| Error::closed())?;
+        let permit = match self.0.permit_of_idle() {
+            Some(permit) => permit,
+            None => Arc::clone(&self.0.places).acquire_owned().await.map_err(|_| Error::closed())?,
+        };
         self.0.state().claims += 1;
         Ok(Claim { pool: self.clone(), slot: None, waiting: Some(waiting), place: Held::new(permit) })
     }
@@ -465,18 +508,24 @@ impl<C: Connector> fmt::Debug for Pool<C> {
 }
 
 /// A caller without a connection, counted.
-struct Waiting<C: Connector>(Pool<C>);
+struct Waiting<C: Connector> {
+    pool: Pool<C>,
+    since: Instant,
+    served: bool,
+}
 
 impl<C: Connector> Waiting<C> {
     fn new(pool: Pool<C>) -> Self {
         pool.0.state().waiting += 1;
-        Self(pool)
+        Self { pool, since: Instant::now(), served: false }
     }
 }
 
 impl<C: Connector> Drop for Waiting<C> {
     fn drop(&mut self) {
-        self.0.0.state().waiting -= 1;
+        self.pool.0.state().waiting -= 1;
+        let Self { since, served, .. } = self;
+        debug!(target: TARGET, waited_ms = milliseconds(since.elapsed()), served, "waited for a connection");
     }
 }
 
@@ -498,7 +547,9 @@ impl<C: Connector> Claim<C> {
     pub async fn connect(mut self) -> Result<Lease<C>> {
         let slot = self.pool.0.take_or_open(&mut self.place).await?;
         self.lend(slot)?;
-        self.waiting = None;
+        if let Some(mut waiting) = self.waiting.take() {
+            waiting.served = true;
+        }
         Ok(Lease { claim: self, in_flight: false })
     }
 
@@ -527,13 +578,16 @@ impl<C: Connector> Drop for Claim<C> {
     fn drop(&mut self) {
         let mut state = self.pool.0.state();
         state.claims -= 1;
+        // Who listens is counted, or closes the pool, before it looks at what is there.
+        let heard = state.waiting > 0 || state.closed;
         if let Some(mut slot) = self.slot.take() {
             slot.returned = Instant::now();
+            if !heard {
+                slot.permit = self.place.permit.take();
+            }
             state.in_use -= 1;
             state.idle.push(slot);
         }
-        // Who listens is counted, or closes the pool, before it looks at what is there.
-        let heard = state.waiting > 0 || state.closed;
         drop(state);
         if heard {
             self.pool.0.changed.notify_waiters();
@@ -565,8 +619,9 @@ impl<C: Connector> Lease<C> {
         if std::mem::replace(&mut self.in_flight, true) {
             return Err(Unusable);
         }
-        let slot = self.claim.slot.as_mut().expect("present until drop");
-        Ok((&mut slot.connection, Call { in_flight: &mut self.in_flight, shared: &self.claim.pool.0 }))
+        let Slot { connection, clock, .. } = self.claim.slot.as_mut().expect("present until drop");
+        clock.stop();
+        Ok((connection, Call { in_flight: &mut self.in_flight, clock, shared: &self.claim.pool.0 }))
     }
 
     /// The connection, to be looked at.
@@ -597,10 +652,34 @@ impl From<Unusable> for std::io::Error {
 /// A call under way; dropping it unfinished condemns the connection.
 pub struct Call<'a, C: Connector> {
     in_flight: &'a mut bool,
+    clock: &'a mut Clock,
     shared: &'a Shared<C>,
 }
 
 impl<C: Connector> Call<'_, C> {
+    /// Waits for the server's `answer`; `None` when that takes longer than [`ConnectionConfig::operation_timeout`].
+    ///
+    /// On tokio's clock, as all that has to do with time here; a driver that blocks limits its socket instead.
+    pub async fn within<F: Future>(&mut self, answer: F) -> Option<F::Output> {
+        let mut answer = pin!(answer);
+        poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => self.poll_timed_out(cx).map(|()| None),
+        })
+        .await
+    }
+
+    /// Whether the time-out has passed since this was first asked, in this call or since the last
+    /// [`answered`](Self::answered).
+    pub fn poll_timed_out(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.clock.poll_passed(self.shared.connector.config().operation_timeout(), cx)
+    }
+
+    /// The server has sent part of its answer, and has as long again for the next.
+    pub fn answered(&mut self) {
+        self.clock.stop();
+    }
+
     /// The call is over and the connection is in step with the server, whether or not the statement succeeded.
     pub fn finish(self) {
         *self.in_flight = false;

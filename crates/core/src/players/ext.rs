@@ -29,7 +29,8 @@ pub trait PlayerStoreExt: PlayerStore {
     {
         let Batches { rows, in_flight } = batches.into();
         async move {
-            let (mut players, mut begun) = (players.into_iter(), 0);
+            // An iterator may go on after an end that stood for an error.
+            let (mut players, mut begun) = (players.into_iter().fuse(), 0);
             let (mut stored, mut failed) = (0, Vec::new());
             let mut under_way = FuturesUnordered::new();
             loop {
