@@ -1,12 +1,9 @@
-//! Connecting a Rust program to TiDB, with the driver chosen separately.
+#![doc = include_str!("../README.md")]
 //!
-//! This crate holds what does not depend on a driver. Programs depend on one backend crate, which re-exports this one:
-//! `tidb-connect-sqlx`, `tidb-connect-mysql` (blocking) or `tidb-connect-mysql-async`.
+//! # Where to look
 //!
-//! - For any application: [`ConnectionConfig`] (where the server is), [`Error`] with its [`kind`](Error::kind) and
-//!   [`outcome`](Error::outcome), and the [`pool`].
-//! - The worked example: [`players`], with the [`PlayerStore`](players::PlayerStore) trait that every backend
-//!   implements.
+//! [`ConnectionConfig`] and [`Settings`]; [`Error`] with its [`kind`](Error::kind) and [`outcome`](Error::outcome); the rules
+//! of the [`pool`] and of a [`transaction`]; and [`players`], with [`PlayerStore`](players::PlayerStore).
 //!
 //! # Watching it
 //!

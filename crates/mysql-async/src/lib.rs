@@ -1,17 +1,10 @@
-//! TiDB through [`mysql_async`](https://docs.rs/mysql_async): tuned options, one pool, honest errors.
+#![doc = include_str!("../README.md")]
 //!
-//! ```no_run
-//! use tidb_connect_mysql_async::{ConnectionConfig, connect, mysql_async::prelude::*};
+//! # Where to look
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let pool = connect(&ConnectionConfig::new()).await?;
-//! let mut connection = pool.get().await?;
-//! let version: Option<String> = connection.query_first("SELECT VERSION()").await?;
-//! # Ok(()) }
-//! ```
-//!
-//! [`options`] gives the driver's own options to a program that has a pool of its own. [`MysqlAsyncStore`] is the
-//! worked example of [`players`](tidb_connect_core::players).
+//! [`connect`] opens a [`Pool`], which lends [`Connection`]s and runs [transactions](Pool::transaction); [`options`] are the
+//! driver's own, for a pool of your own. [`MysqlAsyncStore`] is the worked example of
+//! [`players`](tidb_connect_core::players). What all drivers share is [`tidb_connect_core`].
 
 mod connection;
 mod error;

@@ -1,23 +1,10 @@
-//! TiDB through the blocking [`mysql`](https://docs.rs/mysql) driver: tuned options, one pool, honest errors.
+#![doc = include_str!("../README.md")]
 //!
-//! ```no_run
-//! use tidb_connect_mysql::{ConnectionConfig, connect, mysql::prelude::*};
+//! # Where to look
 //!
-//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let pool = connect(&ConnectionConfig::new())?;
-//! let mut connection = pool.get()?;
-//! let version: Option<String> = connection.query_first("SELECT VERSION()")?;
-//! # Ok(()) }
-//! ```
-//!
-//! Everything here is synchronous and needs no async runtime, except [`MysqlStore`], the worked example of
-//! [`players`](tidb_connect_core::players) for async programs; [`BlockingStore`] is the same without one. [`options`]
-//! gives the driver's own options to a program that has a pool of its own.
-//!
-//! With TLS the driver tries only the first address of a host name; where `localhost` is `::1` first and the server
-//! listens on `127.0.0.1` only, set `TIDB_HOST` to that. Without TLS all addresses are tried.
-//!
-//! Unix only: a call that is given up is ended through the connection's file descriptor.
+//! [`connect`] opens a [`Pool`], which lends [`Connection`]s and runs [transactions](Pool::transaction); [`options`] are the
+//! driver's own, for a pool of your own. [`BlockingStore`], and [`MysqlStore`] for async programs, are the worked example of
+//! [`players`](tidb_connect_core::players). What all drivers share is [`tidb_connect_core`].
 
 mod abort;
 mod connection;

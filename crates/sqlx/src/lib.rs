@@ -1,17 +1,10 @@
-//! TiDB through [`sqlx`](https://docs.rs/sqlx): tuned options, one pool, honest errors.
+#![doc = include_str!("../README.md")]
 //!
-//! ```no_run
-//! use tidb_connect_sqlx::{ConnectionConfig, connect, sqlx};
+//! # Where to look
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let pool = connect(&ConnectionConfig::new()).await?;
-//! let mut connection = pool.get().await?;
-//! let (version,): (String,) = sqlx::query_as("SELECT VERSION()").fetch_one(&mut connection).await?;
-//! # Ok(()) }
-//! ```
-//!
-//! [`options`] gives the driver's own options to a program that has a pool of its own. [`SqlxStore`] is the worked
-//! example of [`players`](tidb_connect_core::players).
+//! [`connect`] opens a [`Pool`], which lends [`Connection`]s and runs [transactions](Pool::transaction); [`options`] are the
+//! driver's own, for a pool of your own. [`SqlxStore`] is the worked example of
+//! [`players`](tidb_connect_core::players). What all drivers share is [`tidb_connect_core`].
 
 mod connection;
 mod error;
@@ -32,8 +25,3 @@ pub use transaction::Transaction;
 
 /// The driver's name, in [`Error::driver`] and [`PlayerStore::driver`](tidb_connect_core::players::PlayerStore::driver).
 pub const DRIVER: &str = "sqlx";
-
-/// Keeps the program in the workspace's README compiling.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

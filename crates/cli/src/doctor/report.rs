@@ -51,7 +51,7 @@ impl Stage {
         }
     }
 
-    /// What the program exits with after a cross here. Documented in `--help` and the README.
+    /// What the program exits with after a cross here. Documented in `--help` and `docs/doctor.md`.
     fn exit_code(self) -> u8 {
         match self {
             Self::Settings => 2,
@@ -107,7 +107,7 @@ pub(crate) struct Report {
     pub(crate) checks: Vec<Check>,
 }
 
-/// The shape of `--json`. Documented in the README.
+/// The shape of `--json`. Documented in `docs/doctor.md`.
 #[derive(Serialize)]
 struct Json<'a> {
     summary: String,
