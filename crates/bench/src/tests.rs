@@ -14,7 +14,8 @@ use tidb_connect_core::{
 use tokio::time::sleep;
 
 use crate::{
-    Latency, Machine, Measured, Measurement, Operation, Point, Ratio, Round, Run, Settings, Store, Subject, Workload,
+    Dimension, Latency, Machine, Measured, Measurement, Operation, Point, Ratio, Round, Run, Seen, Settings, Store,
+    Subject, Workload,
     bench::in_turns,
     data::{Data, Operations},
     load::{Pace, Tally, drive},
@@ -212,17 +213,16 @@ async fn the_tasks_of_a_subject_that_blocks_do_not_wait_for_one_another() {
 
 #[tokio::test]
 async fn every_workload_is_possible() {
-    let store = Arc::new(MemoryStore::new());
-    store.create_table().await.expect("a table");
-    store.create_many(&Data::initial(100).collect::<Vec<_>>()).await.expect("players");
-    let ids = store.list(None, 100).await.expect("players").iter().map(|player| player.id).collect();
-    let data = Arc::new(Data::new(ids));
-    let subject: Arc<dyn Subject> = Arc::new(Store::new("memory", None, store));
     let settings = Settings { workloads: Workload::ALL.to_vec(), ..settings() };
     let points = settings.points();
     assert_eq!(points.iter().map(|point| point.workload).collect::<Vec<_>>(), Workload::ALL);
     for point in &points {
-        let subjects = vec![("memory", connected(Arc::clone(&subject)))];
+        let store = Arc::new(MemoryStore::new());
+        store.create_table().await.expect("a table");
+        store.create_many(&Data::initial(100).collect::<Vec<_>>()).await.expect("players");
+        let ids = store.list(None, 100).await.expect("players").iter().map(|player| player.id).collect();
+        let data = Arc::new(Data::new(ids));
+        let subjects = vec![("memory", connected(Arc::new(Store::new("memory", None, store))))];
         let measured = in_turns(&settings, point, &data, subjects, |_, _| {}).await.expect("rounds");
         assert_eq!(measured[0].first_error, None, "{point:?}");
         assert!(measured[0].rounds.iter().all(|round| round.operations > 0), "{measured:?}");
@@ -265,17 +265,18 @@ fn hot_trades_are_between_the_same_few_and_never_with_oneself() {
 #[test]
 fn each_value_is_measured_with_each_other() {
     let several = Settings {
-        workloads: vec![Workload::BulkLoad, Workload::PointRead],
+        workloads: vec![Workload::BulkLoad, Workload::PointRead, Workload::Load],
         tasks: vec![1, 32],
         connections: vec![10, 100],
         rows: vec![100, 1000],
         batch: vec![10, 20, 30],
+        in_flight: vec![1, 4],
         ..settings()
     };
     let points = several.points();
     let of = |workload| points.iter().filter(|point| point.workload == workload).count();
-    // A read has no batch.
-    assert_eq!((of(Workload::PointRead), of(Workload::BulkLoad)), (8, 24));
+    // A read has no batch, and what is one statement has one in flight.
+    assert_eq!((of(Workload::PointRead), of(Workload::BulkLoad), of(Workload::Load)), (8, 24, 48));
     assert_eq!((points[0].workload, points[0].batch), (Workload::PointRead, None));
 }
 
@@ -332,6 +333,71 @@ fn a_ratio_is_of_rounds_that_were_neighbours() {
     assert_eq!(ours.ratio, None);
 }
 
+/// Of `point_read` with 1, 4 and 16 tasks, with and without added time.
+fn growth() -> Run {
+    let of = |tasks: usize, round_trip_ms| Measurement {
+        point: Point { round_trip_ms, ..point(Workload::PointRead, tasks) },
+        subjects: vec![Measured { heap_bytes: Some(3 << 20), ..measured("sqlx", &[(1000.0 * tasks as f64, 10.0)]) }],
+    };
+    Run { measurements: [0, 5].iter().flat_map(|&ms| [16, 1, 4].map(|tasks| of(tasks, ms))).collect(), ..run() }
+}
+
+#[test]
+fn growth_is_what_is_the_same_but_for_one_setting_with_three_values() {
+    let run = growth();
+    let sweeps = run.sweeps(Workload::PointRead);
+    let seen: Vec<_> = sweeps.iter().map(|sweep| (sweep.dimension, sweep.values(), sweep.fixed())).collect();
+    let (values, fixed) = (vec![1, 4, 16], "1 connections, 100 rows");
+    let with = |added: &str| (Dimension::Tasks, values.clone(), format!("{fixed}{added}"));
+    assert_eq!(seen, [with(""), with(", 5 ms added to a round trip")]);
+    assert!(run.sweeps(Workload::Scan).is_empty());
+
+    let text = run.text(80);
+    let (_, table) = text.split_once("point_read, operations a second, against tasks; 1 connections").expect("speed");
+    let row = table.lines().find(|line| line.starts_with("sqlx")).expect("a row");
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["sqlx", "1000", "4000", "16.0k"]);
+    assert!(text.contains("point_read, MiB of heap at most, against tasks") && text.contains("  3.00  3.00"), "{text}");
+}
+
+#[test]
+fn what_is_seen_of_an_operation_about_many_rows_is_rows() {
+    let of = Measured { rounds: measured("sqlx", &[(2.0, 1500.0)]).rounds, ..measured("sqlx", &[]) };
+    let load = Point { rows: 100, batch: Some(10), in_flight: Some(2), ..point(Workload::Load, 1) };
+    let speed = |point: Point| Seen::Rows.of(&point, &of).map(|(median, ..)| median);
+    assert_eq!(speed(load), Some(200.0));
+    assert_eq!(speed(Point { workload: Workload::BulkLoad, ..load }), Some(20.0));
+    assert_eq!(speed(Point { workload: Workload::Create, batch: None, ..load }), Some(2.0));
+    assert_eq!(Seen::Latency.of(&load, &of), Some((1.5, 1.5, 1.5)));
+    assert_eq!(Seen::Heap.of(&load, &of), None);
+}
+
+#[test]
+fn a_load_is_all_of_its_players_a_batch_at_a_time() {
+    let point = Point { batch: Some(30), in_flight: Some(4), ..point(Workload::Load, 1) };
+    let mut operations = Operations::new(&data(), &point, 0, 0);
+    for first in [0, 100] {
+        let Operation::Load(load) = operations.next() else { panic!("no load") };
+        assert_eq!((load.batch, load.in_flight), (30, 4));
+        let names: Vec<_> = load.players().map(|player| player.name).collect();
+        assert_eq!((names.len(), &names[0]), (100, &format!("new_{first}")));
+        let batches: Vec<_> = load.batches().collect();
+        assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [30, 30, 30, 10]);
+        assert_eq!(batches.concat().into_iter().map(|player| player.name).collect::<Vec<_>>(), names);
+    }
+}
+
+fn run() -> Run {
+    Run {
+        date: "2026-11-25T12:00:00Z".into(),
+        command: "tidb-connect bench".into(),
+        server: "8.0.11-TiDB-v8.5.3".into(),
+        machine: Machine::this(),
+        drivers: [("sqlx".to_owned(), "0.8.6".to_owned())].into(),
+        settings: settings(),
+        measurements: Vec::new(),
+    }
+}
+
 #[test]
 fn a_run_is_what_its_json_says() {
     let mut ours = measured("tidb-connect-sqlx", &[(80.0, 11.0)]);
@@ -339,16 +405,11 @@ fn a_run_is_what_its_json_says() {
     ours.first_error = Some("it failed".into());
     ours.rounds[0].errors = 1;
     let run = Run {
-        date: "2026-11-25T12:00:00Z".into(),
-        command: "tidb-connect bench".into(),
-        server: "8.0.11-TiDB-v8.5.3".into(),
-        machine: Machine::this(),
-        drivers: [("sqlx".to_owned(), "0.8.6".to_owned())].into(),
-        settings: settings(),
         measurements: vec![Measurement {
             point: point(Workload::PointRead, 1),
             subjects: vec![measured("sqlx", &[(100.0, 10.0)]), ours],
         }],
+        ..run()
     };
     let json = serde_json::to_string(&run).expect("JSON");
     assert_eq!(serde_json::from_str::<Run>(&json).expect("a run"), run);

@@ -65,6 +65,24 @@ fn every_subject_does_every_workload_and_nothing_is_left() {
 }
 
 #[test]
+fn what_reading_all_players_holds_does_not_grow_with_them() {
+    let args = ["--only", "scan", "--tasks", "1", "--connections", "1", "--rows", "2000,20000", "--json"];
+    let _alone = MEASURING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let rounds = ["bench", "--rounds", "1", "--seconds", "0.01", "--warm-up", "0"];
+    let ended = Cli::new(rounds.into_iter().chain(args)).database(&Database::create()).end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let run: Run = serde_json::from_str(&ended.stdout).unwrap();
+    let [few, many] = &run.measurements[..] else { panic!("{run:?}") };
+    for (few, many) in few.subjects.iter().zip(&many.subjects) {
+        let (few, many) = (few.heap_bytes.unwrap(), many.heap_bytes.unwrap_or_else(|| panic!("{many:?}")));
+        // A page of players, and with it what a connection needs.
+        let page = u64::from(Workload::PAGE) * 32;
+        assert!(few > page && many > page, "less than a page is counted: {few} and {many}");
+        assert!(many < few + (512 << 10) && many < 32 << 20, "{few} bytes for 2,000 players, {many} for 20,000");
+    }
+}
+
+#[test]
 fn growth_is_several_values_in_one_run_which_its_command_makes_again() {
     let args = ["--driver", "mysql_async", "--only", "point_read", "--tasks", "1,4", "--round-trip", "0,2", "--json"];
     let ended = bench(&Database::create(), args);
@@ -113,6 +131,7 @@ fn a_rate_and_a_table_and_the_same_again_without_a_server() {
 #[test]
 fn what_cannot_be_measured_is_refused() {
     for (args, said) in [
+        (["--in-flight", "0"], "at least one statement is in flight"),
         (["--driver", "memory"], "sqlx, mysql or mysql_async"),
         (["--tasks", "0"], "at least one task"),
         (["--rate", "0"], "a rate is more than 0"),

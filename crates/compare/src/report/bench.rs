@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use tidb_connect_bench::{Measured, Measurement, Point, Ratio, Run, Workload};
+use tidb_connect_bench::{Dimension, Measured, Measurement, Point, Ratio, Run, Seen, Sweep, Workload};
 
 use crate::Server;
 
@@ -37,6 +37,10 @@ struct BenchRow<'a> {
     subject: &'a str,
     ratio: Option<Numbers>,
     throughput: String,
+    /// Of operations that are about more than one.
+    rows_a_second: Option<String>,
+    /// The most that it held of the heap, in MiB.
+    heap: Option<String>,
     /// In milliseconds: the percentiles 50, 90, 99 and 99.9, and the longest.
     latency: [String; 5],
     errors: u64,
@@ -77,21 +81,22 @@ struct Mark {
     max: f64,
 }
 
-/// How the subjects of each driver do with more and more of something; a panel a driver.
+/// What the subjects of each driver do with more and more of something; a panel a driver. Both scales are logarithmic, so that
+/// what grows with its square is twice as steep as what grows with it.
 #[derive(Serialize)]
 struct GrowthChart {
     /// What grows: `tasks`.
-    what: &'static str,
+    dimension: &'static str,
     /// What stays: `10 connections, 10000 rows`.
     fixed: String,
+    /// What is seen: `operations a second`.
+    seen: &'static str,
+    /// `more is better`
+    better: &'static str,
+    /// Whether it was seen in each round.
+    ranges: bool,
     height: f64,
     width: f64,
-    /// What is 1: `sqlx at 1`.
-    unit: String,
-    /// What is seen of it: `operations a second`.
-    seen: &'static str,
-    /// Whether more is better.
-    throughput: bool,
     ticks: Vec<Tick>,
     panels: Vec<Panel>,
 }
@@ -107,7 +112,7 @@ struct Panel {
 
 #[derive(Serialize)]
 struct Line {
-    /// `bare`, `ours`, `blocking` or `pool`.
+    /// `bare`, `ours`, `blocking`, `pool` or `data`.
     kind: &'static str,
     subject: String,
     /// As `points` of a polyline.
@@ -129,24 +134,13 @@ const SCALE: (f64, f64) = (420.0, 800.0);
 const LINE: f64 = 20.0;
 
 /// A panel of a chart of growth: its width with what is left of it, and the height of its scale.
-const PANEL: (f64, f64) = (250.0, 40.0);
+const PANEL: (f64, f64) = (380.0, 40.0);
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 190.0;
 
-/// What a scale can be marked with.
-const STEPS: [f64; 19] =
-    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 1.0, 1.25, 1.5, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
-
-/// A dimension of the settings: its name, its value, and a point with the others only.
-type Dimension = (&'static str, fn(&Point) -> u64, fn(Point) -> Point);
-
-const DIMENSIONS: [Dimension; 5] = [
-    ("tasks", |point| point.tasks as u64, |point| Point { tasks: 0, ..point }),
-    ("connections", |point| point.connections as u64, |point| Point { connections: 0, ..point }),
-    ("rows", |point| point.rows, |point| Point { rows: 0, ..point }),
-    ("rows a batch", |point| point.batch.unwrap_or_default() as u64, |point| Point { batch: None, ..point }),
-    ("ms a round trip", |point| point.round_trip_ms, |point| Point { round_trip_ms: 0, ..point }),
-];
+/// What a scale can be marked with: these times a power of ten, and about 1, which is compared with, more closely.
+const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
+const ABOUT_ONE: [f64; 3] = [0.8, 1.25, 1.5];
 
 impl<'a> BenchView<'a> {
     pub(super) fn new(run: &'a Run) -> Self {
@@ -167,7 +161,11 @@ impl<'a> BenchView<'a> {
                     name: workload.name(),
                     operation: workload.operation(),
                     ratios: ratios(&of(workload).collect::<Vec<_>>()),
-                    growths: growths(&of(workload).collect::<Vec<_>>(), run.settings.is_open()),
+                    growths: run
+                        .sweeps(workload)
+                        .iter()
+                        .flat_map(|sweep| growths(sweep, run.settings.is_open()))
+                        .collect(),
                     rows: of(workload).flat_map(rows).collect(),
                 })
                 .collect(),
@@ -176,13 +174,16 @@ impl<'a> BenchView<'a> {
 }
 
 fn rows(measurement: &Measurement) -> impl Iterator<Item = BenchRow<'_>> {
-    measurement.subjects.iter().map(|of| {
+    let rows = measurement.point.rows_an_operation();
+    measurement.subjects.iter().map(move |of| {
         let latency = of.latency_us;
         BenchRow {
             at: measurement.point.to_string(),
             subject: &of.subject,
             ratio: of.ratio.as_ref().map(numbers),
             throughput: format!("{:.0}", of.throughput()),
+            rows_a_second: rows.map(|rows| format!("{:.0}", of.throughput() * rows as f64)),
+            heap: Seen::Heap.of(&measurement.point, of).map(|(mebibytes, ..)| format!("{mebibytes:.2}")),
             latency: [latency.p50, latency.p90, latency.p99, latency.p999, latency.max]
                 .map(|us| format!("{:.2}", us / 1000.0)),
             errors: of.errors(),
@@ -197,12 +198,13 @@ fn numbers(ratio: &Ratio) -> Numbers {
 
 fn ratios(measurements: &[&Measurement]) -> Option<RatioChart> {
     // What is the same at all points is in the table.
-    let varies = |value: fn(&Point) -> u64| {
-        measurements.iter().map(|measurement| value(&measurement.point)).collect::<BTreeSet<_>>().len() > 1
+    let varies = |dimension: &Dimension| {
+        let values = measurements.iter().map(|measurement| dimension.value(&measurement.point));
+        values.collect::<BTreeSet<_>>().len() > 1
     };
-    let varying: Vec<_> = DIMENSIONS.iter().filter(|(_, value, _)| varies(*value)).collect();
+    let varying: Vec<_> = Dimension::ALL.into_iter().filter(varies).collect();
     let label = |point: &Point, of: &Measured| {
-        let at = varying.iter().map(|(name, value, _)| format!(", {} {name}", value(point)));
+        let at = varying.iter().filter_map(|of| Some(format!(", {} {}", of.value(point)?, of.name())));
         [of.subject.clone()].into_iter().chain(at).collect::<String>()
     };
     let compared = measurements.iter().flat_map(|measurement| {
@@ -228,92 +230,99 @@ fn ratios(measurements: &[&Measurement]) -> Option<RatioChart> {
     })
 }
 
-fn growths(measurements: &[&Measurement], open: bool) -> Vec<GrowthChart> {
-    let mut charts = Vec::new();
-    for (what, value, without) in DIMENSIONS {
-        let mut seen: Vec<Point> = Vec::new();
-        for measurement in measurements {
-            let fixed = without(measurement.point);
-            if seen.contains(&fixed) {
-                continue;
-            }
-            seen.push(fixed);
-            let same: Vec<_> = measurements.iter().copied().filter(|other| without(other.point) == fixed).collect();
-            if same.len() > 1 {
-                charts.extend(growth(what, value, &same, open));
-            }
-        }
-    }
-    charts
+fn growths(sweep: &Sweep<'_>, open: bool) -> impl Iterator<Item = GrowthChart> {
+    let seen = [Some(Seen::speed(sweep, open)), Seen::heap(sweep)];
+    seen.into_iter().flatten().filter_map(|seen| growth(sweep, seen))
 }
 
-fn growth(what: &'static str, value: fn(&Point) -> u64, same: &[&Measurement], open: bool) -> Option<GrowthChart> {
-    let unit_of = same.first()?.subjects.first()?;
-    let (unit, ..) = seen(same[0].point, unit_of, open)?;
-    let drivers: Vec<&str> = same[0].subjects.iter().fold(Vec::new(), |mut drivers, of| {
-        if !drivers.contains(&of.driver.as_str()) {
-            drivers.push(&of.driver);
-        }
-        drivers
-    });
-    let all = same
-        .iter()
-        .flat_map(|measurement| measurement.subjects.iter().filter_map(|of| seen(measurement.point, of, open)));
-    let scale = Scale::over(all.flat_map(|(_, min, max)| [min / unit, max / unit]), (BOTTOM, TOP))?;
-    let values: BTreeSet<u64> = same.iter().map(|measurement| value(&measurement.point)).collect();
-    let fixed = DIMENSIONS.iter().filter(|(name, ..)| *name != what);
-    let fixed = fixed.map(|(name, value, _)| (name, value(&same[0].point))).filter(|(_, value)| *value > 0);
+fn growth(sweep: &Sweep<'_>, seen: Seen) -> Option<GrowthChart> {
+    let subjects = sweep.subjects();
+    let all = subjects.iter().flatten().filter_map(|(_, point, of)| seen.of(point, of));
+    let scale = Scale::over(all.flat_map(|(_, least, most)| [least, most]), (BOTTOM, TOP))?;
+    let mut drivers: Vec<&str> = subjects.iter().flatten().map(|(.., of)| of.driver.as_str()).collect();
+    drivers.dedup();
     let panels = drivers.iter().enumerate().map(|(number, driver)| {
         let (left, right) = (PANEL.0 * number as f64 + PANEL.1, PANEL.0 * (number as f64 + 1.0) - 10.0);
-        // Evenly spaced: what is measured grows by factors, and may begin at 0.
-        let step = (right - left - 20.0) / (values.len().saturating_sub(1).max(1)) as f64;
-        let x = |of: u64| left + 10.0 + step * values.iter().take_while(|&&value| value < of).count() as f64;
-        let of_driver = same[0].subjects.iter().filter(|of| of.driver == *driver);
-        let lines = of_driver.map(|subject| {
-            let places = same.iter().filter_map(|measurement| {
-                let of = measurement.subjects.iter().find(|of| of.subject == subject.subject)?;
-                let (median, min, max) = seen(measurement.point, of, open)?;
-                let [y, top, bottom] = [median, max, min].map(|value| scale.place(value / unit));
-                Some(Whisker { x: x(value(&measurement.point)), y, top, bottom })
+        let along = Along::new(sweep.values(), (left + 10.0, right - 20.0));
+        let lines = subjects.iter().filter_map(|subject| {
+            let (.., first) = subject.first().filter(|(.., of)| of.driver == *driver)?;
+            let places = subject.iter().filter_map(|(value, point, of)| {
+                let (median, least, most) = seen.of(point, of)?;
+                let [y, top, bottom] = [median, most, least].map(|value| scale.place(value));
+                Some(Whisker { x: along.place(*value), y, top, bottom })
             });
             let whiskers: Vec<_> = places.collect();
             let points = whiskers.iter().map(|place| format!("{:.1},{:.1}", place.x, place.y)).collect::<Vec<_>>();
-            Line { kind: kind(subject), subject: subject.subject.clone(), points: points.join(" "), whiskers }
+            Some(Line { kind: kind(first), subject: first.subject.clone(), points: points.join(" "), whiskers })
         });
-        let ticks = values.iter().map(|&value| Tick { at: x(value), label: value.to_string() }).collect();
-        Panel { driver: (*driver).to_owned(), left, right, ticks, lines: lines.collect() }
+        Panel { driver: (*driver).to_owned(), left, right, ticks: along.ticks(), lines: lines.collect() }
     });
     Some(GrowthChart {
-        what,
-        fixed: fixed.map(|(name, value)| format!("{value} {name}")).collect::<Vec<_>>().join(", "),
+        dimension: sweep.dimension.name(),
+        fixed: sweep.fixed(),
+        seen: seen.what(),
+        better: match seen {
+            Seen::Operations | Seen::Rows => "more is better",
+            Seen::Latency | Seen::Heap => "less is better",
+        },
+        ranges: seen != Seen::Heap,
         height: BOTTOM + 2.0 * LINE,
         width: PANEL.0 * drivers.len() as f64,
-        unit: format!("{} at {}", unit_of.subject, value(&same[0].point)),
-        seen: match same[0].point.batch {
-            _ if open => "median latency",
-            Some(_) => "rows a second",
-            None => "operations a second",
-        },
-        throughput: !open,
         ticks: scale.ticks(),
         panels: panels.collect(),
     })
 }
 
-/// The rounds' median, least and most: of the throughput, of a batch in rows; or at a rate of the median latency. None of no
-/// operations.
-fn seen(point: Point, of: &Measured, open: bool) -> Option<(f64, f64, f64)> {
-    let rows = point.batch.unwrap_or(1) as f64;
-    let rounds = of.rounds.iter().map(|round| if open { round.p50_us } else { round.throughput * rows });
-    let mut rounds: Vec<f64> = rounds.filter(|&of| of > 0.0).collect();
-    rounds.sort_by(f64::total_cmp);
-    Some((*rounds.get(rounds.len() / 2)?, *rounds.first()?, *rounds.last()?))
+/// The places of a sweep's values: on a logarithmic scale, or, where they begin at 0, evenly spaced.
+struct Along {
+    values: Vec<u64>,
+    places: (f64, f64),
+}
+
+impl Along {
+    fn new(values: Vec<u64>, places: (f64, f64)) -> Self {
+        Self { values, places }
+    }
+
+    fn place(&self, value: u64) -> f64 {
+        let (least, most) = (self.values[0], self.values[self.values.len() - 1]);
+        let share = match least {
+            0 => self.values.iter().filter(|&&other| other < value).count() as f64 / (self.values.len() - 1) as f64,
+            _ => (value as f64 / least as f64).ln() / (most as f64 / least as f64).ln(),
+        };
+        self.places.0 + share * (self.places.1 - self.places.0)
+    }
+
+    /// The last, and of the others as many as can be told from one another.
+    fn ticks(&self) -> Vec<Tick> {
+        const DIGIT: f64 = 7.0;
+
+        let mut ticks: Vec<Tick> = Vec::new();
+        for &value in self.values.iter().rev() {
+            let (at, label) = (self.place(value), short(value as f64));
+            let wide = |label: &str| DIGIT * (label.len() as f64 + 1.0);
+            if ticks.last().is_none_or(|next| next.at - at >= (wide(&next.label) + wide(&label)) / 2.0) {
+                ticks.push(Tick { at, label });
+            }
+        }
+        ticks
+    }
+}
+
+/// `0.05`, `500`, `20k`, `1M`.
+fn short(value: f64) -> String {
+    match value {
+        value if value >= 1e6 => format!("{}M", value / 1e6),
+        value if value >= 1e4 => format!("{}k", value / 1e3),
+        value => value.to_string(),
+    }
 }
 
 fn kind(of: &Measured) -> &'static str {
     match of.subject.as_str() {
         bare if bare == of.driver => "bare",
         pool if pool.ends_with("-pool") => "pool",
+        data if data.ends_with("-load-data") => "data",
         blocking if blocking.ends_with("-blocking") => "blocking",
         _ => "ours",
     }
@@ -348,12 +357,15 @@ impl Scale {
         let mut ticks: Vec<Tick> = Vec::new();
         // What is compared with stands there in any case.
         let inside = |step: &f64| (self.values.0..=self.values.1).contains(step);
+        let decades = (-3..=9).flat_map(|power| STEPS.map(|step| format!("{step}e{power}").parse().unwrap_or(step)));
+        let mut steps: Vec<f64> = decades.chain(ABOUT_ONE).filter(inside).collect();
+        steps.sort_by(f64::total_cmp);
         let one = inside(&1.0).then(|| self.place(1.0));
-        for step in STEPS.into_iter().filter(inside) {
+        for step in steps {
             let at = self.place(step);
             let far = |other: f64| (at - other).abs() >= APART;
             if step == 1.0 || (one.is_none_or(far) && ticks.last().is_none_or(|last| far(last.at))) {
-                ticks.push(Tick { at, label: step.to_string() });
+                ticks.push(Tick { at, label: short(step) });
             }
         }
         ticks
@@ -373,7 +385,7 @@ mod tests {
             serde_json::json!({
                 "workload": "point_read", "tasks": tasks, "connections": 10, "rows": 100, "round_trip_ms": 0,
                 "subjects": [
-                    { "subject": "sqlx", "driver": "sqlx", "rounds": [round(100.0), round(0.0)], "latency_us": latency },
+                    { "subject": "sqlx", "driver": "sqlx", "rounds": [round(100.0), round(0.0)], "latency_us": latency, "heap_bytes": 524288 },
                     { "subject": HOSTILE, "driver": "sqlx", "rounds": [round(50.0), round(40.0)], "latency_us": latency,
                       "first_error": HOSTILE, "ratio": { "to": "sqlx", "median": 2.25, "min": 2.0, "max": 2.5 } },
                 ],
@@ -384,10 +396,10 @@ mod tests {
             "machine": { "os": "linux", "architecture": "x86_64", "cores": 2, "optimized": true },
             "drivers": { "sqlx": "0.8.6" },
             "settings": {
-                "drivers": ["sqlx"], "workloads": ["point_read"], "tasks": [1, 32], "connections": [10], "rows": [100],
-                "batch": [500], "round_trip_ms": [0], "rounds": 2, "round_seconds": 0.5, "warm_up_seconds": 0.1,
+                "drivers": ["sqlx"], "workloads": ["point_read"], "tasks": [1, 8, 32], "connections": [10], "rows": [100],
+                "batch": [500], "in_flight": [1], "round_trip_ms": [0], "rounds": 2, "round_seconds": 0.5, "warm_up_seconds": 0.1,
             },
-            "measurements": [measurement(1), measurement(32)],
+            "measurements": [measurement(1), measurement(8), measurement(32)],
         });
         serde_json::from_value(run).expect("a run")
     }
@@ -409,7 +421,7 @@ mod tests {
         let html = report(|report| report.html().expect("a page"));
         let (_, chapter) = html.split_once("id=\"bench\"").expect("a chapter");
         let charts: Vec<_> = chapter.split("role=\"img\"").skip(1).collect();
-        assert_eq!(charts.len(), 2, "ratios, and growth with more tasks");
+        assert_eq!(charts.len(), 3, "ratios, speed and heap with more tasks");
         for chart in charts {
             assert!(chart.contains("<title id=") && chart.contains("<desc id="), "{chart}");
         }
@@ -424,7 +436,7 @@ mod tests {
         let markdown = report(|report| report.markdown().expect("a page"));
         let (_, chapter) = markdown.split_once("## How fast").expect("a chapter");
         let rows: Vec<_> = chapter.lines().filter(|line| line.starts_with("| `")).collect();
-        assert_eq!(rows.len(), 4, "{chapter}");
+        assert_eq!(rows.len(), 6, "{chapter}");
         assert!(!chapter.contains("<script") && rows[1].contains("| 2.25 | 2.00–2.50 |"), "{chapter}");
     }
 
@@ -435,6 +447,17 @@ mod tests {
         let ticks = scale.ticks();
         assert!(ticks.iter().any(|tick| tick.label == "1"));
         assert!(ticks.windows(2).all(|pair| pair[1].at - pair[0].at >= 24.0));
+        let wide = Scale::over([0.02, 90_000.0].into_iter(), (BOTTOM, TOP)).expect("a scale").ticks();
+        assert!(wide.iter().any(|tick| tick.label == "10k") && wide.len() > 4);
         assert!(Scale::over([0.0, f64::NAN].into_iter(), (0.0, 1.0)).is_none());
+    }
+
+    #[test]
+    fn values_stand_by_their_logarithm_and_only_as_many_are_named_as_there_is_room_for() {
+        let along = Along::new(vec![1, 10, 90, 100], (0.0, 200.0));
+        assert_eq!([1, 10, 100].map(|value| along.place(value)), [0.0, 100.0, 200.0]);
+        assert_eq!(along.ticks().iter().map(|tick| tick.label.as_str()).collect::<Vec<_>>(), ["100", "10", "1"]);
+        let from_nothing = Along::new(vec![0, 1, 5], (0.0, 200.0));
+        assert_eq!([0, 1, 5].map(|value| from_nothing.place(value)), [0.0, 100.0, 200.0]);
     }
 }
