@@ -97,14 +97,16 @@ async fn conversation(config: &ConnectionConfig, pool: &Pool, database: &str) ->
     assert_eq!(service.ask(&format!("GET {path}"), "").await?.json()?["coins"], 80);
     assert_eq!(service.ask("GET /health", "").await?.status, 200);
 
-    assert!(connections(pool, database).await? > 0);
+    assert_eq!(connections(pool, database).await?, 1);
     let output = service.end().await?;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(proxy.stop().count(CommandKind::Quit), 1, "the goodbyes");
     while connections(pool, database).await? > 0 {
         sleep(Duration::from_millis(1)).await;
     }
     let lines = String::from_utf8(output.stderr)?;
-    for shown in [r#"create players{otel.kind="client""#, "error.type=InsufficientCoins", "connection opened"] {
+    let failed = "db.response.status_code=1062";
+    for shown in [r#"create players{otel.kind="client""#, "error.type=InsufficientCoins", failed, "connection opened"] {
         assert!(lines.contains(shown), "{shown} is not in:\n{lines}");
     }
     assert!(!lines.contains("player\"") && !lines.contains(" player "), "a name is in:\n{lines}");
