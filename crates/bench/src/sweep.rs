@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Measured, Measurement, Point, Run, Workload};
+use crate::{Measured, Measurement, Point, Run, Workload, run::median};
 
 /// A setting that can grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +156,8 @@ impl Seen {
         };
         values.retain(|&value| value > 0.0);
         values.sort_by(f64::total_cmp);
-        Some((*values.get(values.len() / 2)?, *values.first()?, *values.last()?))
+        let (least, most) = (*values.first()?, *values.last()?);
+        Some((median(values)?, least, most))
     }
 }
 

@@ -138,7 +138,7 @@ const PANEL: (f64, f64) = (380.0, 40.0);
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 190.0;
 
-/// What a scale can be marked with: these times a power of ten, and about 1, which is compared with, more closely.
+/// A scale is marked with these times a power of ten, and, about what is compared with, more closely.
 const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
 const ABOUT_ONE: [f64; 3] = [0.8, 1.25, 1.5];
 
@@ -238,7 +238,7 @@ fn growths(sweep: &Sweep<'_>, open: bool) -> impl Iterator<Item = GrowthChart> {
 fn growth(sweep: &Sweep<'_>, seen: Seen) -> Option<GrowthChart> {
     let subjects = sweep.subjects();
     let all = subjects.iter().flatten().filter_map(|(_, point, of)| seen.of(point, of));
-    let scale = Scale::over(all.flat_map(|(_, least, most)| [least, most]), (BOTTOM, TOP))?;
+    let scale = Scale::over(all.flat_map(|(_, least, most)| [least, most]), (BOTTOM, TOP))?.between_marks();
     let mut drivers: Vec<&str> = subjects.iter().flatten().map(|(.., of)| of.driver.as_str()).collect();
     drivers.dedup();
     let panels = drivers.iter().enumerate().map(|(number, driver)| {
@@ -309,6 +309,12 @@ impl Along {
     }
 }
 
+/// What a scale can be marked with, upwards.
+fn steps() -> Vec<f64> {
+    let decade = |power| STEPS.into_iter().filter_map(move |step| format!("{step}e{power}").parse().ok());
+    (-4..=9).flat_map(decade).collect()
+}
+
 /// `0.05`, `500`, `20k`, `1M`.
 fn short(value: f64) -> String {
     match value {
@@ -343,6 +349,14 @@ impl Scale {
         (most > 0.0).then_some(Self { values: (least / 1.05, most * 1.05), places })
     }
 
+    /// From a mark to a mark, so that it has two at the least.
+    fn between_marks(self) -> Self {
+        let ((least, most), steps) = (self.values, steps());
+        let below = steps.iter().rev().find(|step| **step <= least).copied().unwrap_or(least);
+        let above = steps.iter().find(|step| **step >= most).copied().unwrap_or(most);
+        Self { values: (below, above), places: self.places }
+    }
+
     fn place(&self, value: f64) -> f64 {
         let (least, most) = self.values;
         let share = ((value / least).ln() / (most / least).ln()).clamp(0.0, 1.0);
@@ -357,10 +371,9 @@ impl Scale {
         let mut ticks: Vec<Tick> = Vec::new();
         // What is compared with stands there in any case.
         let inside = |step: &f64| (self.values.0..=self.values.1).contains(step);
-        let decades = (-3..=9).flat_map(|power| STEPS.map(|step| format!("{step}e{power}").parse().unwrap_or(step)));
-        let mut steps: Vec<f64> = decades.chain(ABOUT_ONE).filter(inside).collect();
-        steps.sort_by(f64::total_cmp);
         let one = inside(&1.0).then(|| self.place(1.0));
+        let mut steps: Vec<f64> = steps().into_iter().chain(ABOUT_ONE).filter(inside).collect();
+        steps.sort_by(f64::total_cmp);
         for step in steps {
             let at = self.place(step);
             let far = |other: f64| (at - other).abs() >= APART;
@@ -447,6 +460,8 @@ mod tests {
         let ticks = scale.ticks();
         assert!(ticks.iter().any(|tick| tick.label == "1"));
         assert!(ticks.windows(2).all(|pair| pair[1].at - pair[0].at >= 24.0));
+        let narrow = Scale::over([0.3, 0.4].into_iter(), (BOTTOM, TOP)).expect("a scale").between_marks().ticks();
+        assert_eq!(narrow.iter().map(|tick| tick.label.as_str()).collect::<Vec<_>>(), ["0.2", "0.5"]);
         let wide = Scale::over([0.02, 90_000.0].into_iter(), (BOTTOM, TOP)).expect("a scale").ticks();
         assert!(wide.iter().any(|tick| tick.label == "10k") && wide.len() > 4);
         assert!(Scale::over([0.0, f64::NAN].into_iter(), (0.0, 1.0)).is_none());
