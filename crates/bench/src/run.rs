@@ -76,10 +76,10 @@ pub struct Measured {
     pub latency_us: Latency,
     /// The most that it held of the heap at once, in bytes, from before it connected to the end of its first turn, which is
     /// not counted otherwise: connections, buffers, rows; and, the same for all, the bench's own for the tasks of that
-    /// turn, their operations and the added round-trip time. Asked for is not yet used: the `mysql` driver asks for
-    /// two buffers of 4 MiB a connection, of which the system gives what is written to. Stacks of threads are not in it,
-    /// nor what the system keeps for sockets. What a program allocates once is in whoever
-    /// comes first. None where the program did not count it.
+    /// turn, their operations and the added round-trip time. It is what was asked for, used or not: the `mysql` driver asks
+    /// for two buffers of 4 MiB a connection, of which the system gives what is written to. Stacks of threads are not in it,
+    /// nor what the system keeps for sockets; what a program allocates once is in whoever comes first. None where the
+    /// program did not count it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heap_bytes: Option<u64>,
     /// What the first operation said that failed.
