@@ -103,7 +103,7 @@ chaos *settings: server
     done
     exit "$worst"
 
-# Every peer side by side on one server, in about 15 minutes: `just bench-peers`, then any flags, such as `--only go,sqlx`.
+# Every peer side by side on one server, in about 20 minutes: `just bench-peers`, then any flags, such as `--only go,sqlx`.
 [no-exit-message]
 bench-peers *flags: server
     @cargo build --quiet --release --locked --manifest-path peers/Cargo.toml --package bench-peers --target-dir peers/target

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -215,18 +216,46 @@ func steps(p players) error {
 }
 
 func (p players) load(r request) (reply, error) {
-	start, stored := time.Now(), 0
-	for stored < r.Rows && time.Since(start).Seconds() < r.Seconds {
-		rows := make([]player, min(r.Batch, r.Rows-stored))
-		for n := range rows {
-			rows[n] = player{name: fmt.Sprint(r.Prefix, "-", stored+n), coins: 100, goods: 100}
+	var (
+		start  = time.Now()
+		begun  atomic.Int64
+		stored atomic.Int64
+	)
+	err := atOnce(r.Tasks, func(int) error {
+		for time.Since(start).Seconds() < r.Seconds {
+			first := int(begun.Add(int64(r.Batch))) - r.Batch
+			if first >= r.Rows {
+				break
+			}
+			rows := make([]player, min(r.Batch, r.Rows-first))
+			for n := range rows {
+				rows[n] = player{name: fmt.Sprint(r.Prefix, "-", first+n), coins: 100, goods: 100}
+			}
+			if err := p.createMany(rows); err != nil {
+				return err
+			}
+			stored.Add(int64(len(rows)))
 		}
-		if err := p.createMany(rows); err != nil {
-			return reply{}, err
-		}
-		stored += len(rows)
+		return nil
+	})
+	return reply{Operations: int(stored.Load()), Seconds: time.Since(start).Seconds()}, err
+}
+
+// atOnce calls task with each of the numbers from 0 at once, and waits for all.
+func atOnce(tasks int, task func(int) error) error {
+	var (
+		failures = make([]error, tasks)
+		underWay sync.WaitGroup
+	)
+	for number := range tasks {
+		underWay.Add(1)
+		go func() {
+			defer underWay.Done()
+			failures[number] = task(number)
+		}()
 	}
-	return reply{Operations: stored, Seconds: time.Since(start).Seconds()}, nil
+	underWay.Wait()
+	return errors.Join(failures...)
 }
 
 // Each task makes one call after the other until the time is over. No two tasks trade with the same players.
@@ -235,41 +264,32 @@ func (p players) repeat(r request) (reply, error) {
 		start     = time.Now()
 		own       = r.Players / r.Tasks
 		latencies = make([][]int64, r.Tasks)
-		failures  = make([]error, r.Tasks)
-		tasks     sync.WaitGroup
 	)
-	for task := range r.Tasks {
-		tasks.Add(1)
-		go func() {
-			defer tasks.Done()
-			for n := 0; n == 0 || time.Since(start).Seconds() < r.Seconds; n++ {
-				first := rand.IntN(own)
-				second := (first + 1 + rand.IntN(own-1)) % own
-				buyer, seller := int64(1+task+first*r.Tasks), int64(1+task+second*r.Tasks)
-				var err error
-				begun := time.Now()
-				switch r.Do {
-				case "read":
-					_, err = p.find(buyer)
-				case "create":
-					_, err = p.create(fmt.Sprint(r.Prefix, "-", task, "-", n), 100, 100)
-				case "trade":
-					err = p.trade(buyer, seller, 1, 1)
-				}
-				latencies[task] = append(latencies[task], time.Since(begun).Microseconds())
-				if err != nil {
-					failures[task] = err
-					return
-				}
+	err := atOnce(r.Tasks, func(task int) error {
+		for n := 0; n == 0 || time.Since(start).Seconds() < r.Seconds; n++ {
+			first := rand.IntN(own)
+			second := (first + 1 + rand.IntN(own-1)) % own
+			buyer, seller := int64(1+task+first*r.Tasks), int64(1+task+second*r.Tasks)
+			var err error
+			begun := time.Now()
+			switch r.Do {
+			case "read":
+				_, err = p.find(buyer)
+			case "create":
+				_, err = p.create(fmt.Sprint(r.Prefix, "-", task, "-", n), 100, 100)
+			case "trade":
+				err = p.trade(buyer, seller, 1, 1)
 			}
-		}()
-	}
-	tasks.Wait()
+			latencies[task] = append(latencies[task], time.Since(begun).Microseconds())
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	seconds, all := time.Since(start).Seconds(), slices.Concat(latencies...)
 	slices.Sort(all)
-	return reply{
-		Operations: len(all), Seconds: seconds, P50: all[len(all)/2], P99: all[len(all)*99/100],
-	}, errors.Join(failures...)
+	return reply{Operations: len(all), Seconds: seconds, P50: all[len(all)/2], P99: all[len(all)*99/100]}, err
 }
 
 func serve() error {

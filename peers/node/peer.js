@@ -112,14 +112,19 @@ async function steps(pool) {
   await dropTable(pool)
 }
 
-async function load(pool, { rows, batch, seconds, prefix }) {
+async function load(pool, { rows, batch, seconds, tasks, prefix }) {
   const start = now()
-  let stored = 0
-  while (stored < rows && now() - start < seconds) {
-    const length = Math.min(batch, rows - stored)
-    await createMany(pool, Array.from({ length }, (_, n) => [`${prefix}-${stored + n}`, 100, 100]))
-    stored += length
+  let [begun, stored] = [0, 0]
+  const task = async () => {
+    while (begun < rows && now() - start < seconds) {
+      const first = begun
+      const length = Math.min(batch, rows - first)
+      begun += length
+      await createMany(pool, Array.from({ length }, (_, n) => [`${prefix}-${first + n}`, 100, 100]))
+      stored += length
+    }
   }
+  await Promise.all(Array.from({ length: tasks }, task))
   return { operations: stored, seconds: now() - start }
 }
 

@@ -108,45 +108,60 @@ def check(holds, what):
         raise RuntimeError(f"{what}: not what is expected")
 
 
-def load(engine, rows, batch, seconds, prefix, **_):
-    start, stored = time.perf_counter(), 0
-    while stored < rows and time.perf_counter() - start < seconds:
-        last = min(stored + batch, rows)
-        create_many(engine, [dict(name=f"{prefix}-{n}", coins=100, goods=100) for n in range(stored, last)])
-        stored = last
-    return dict(operations=stored, seconds=time.perf_counter() - start)
+def at_once(tasks, task):
+    """Calls task with each of the numbers from 0, each in a thread of its own, and returns how long all took."""
+    start, failures = time.perf_counter(), []
+
+    def caught(number):
+        try:
+            task(number)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=caught, args=(number,)) for number in range(tasks)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return time.perf_counter() - start
+
+
+def load(engine, rows, batch, seconds, tasks, prefix, **_):
+    start, stored, batches = time.perf_counter(), [], iter(range(0, rows, batch))
+
+    def task(_):
+        for first in batches:
+            if time.perf_counter() - start >= seconds:
+                return
+            numbers = range(first, min(first + batch, rows))
+            create_many(engine, [dict(name=f"{prefix}-{n}", coins=100, goods=100) for n in numbers])
+            stored.append(len(numbers))
+
+    elapsed = at_once(tasks, task)
+    return dict(operations=sum(stored), seconds=elapsed)
 
 
 def repeat(engine, do, tasks, seconds, players, prefix, **_):
     """Each task makes one call after the other until the time is over. No two tasks trade with the same players."""
-    start, own, latencies, failures = time.perf_counter(), players // tasks, [], []
+    start, own, latencies = time.perf_counter(), players // tasks, []
 
     def task(number):
         n = 0
         while n == 0 or time.perf_counter() - start < seconds:
             buyer, seller = (1 + number + nth * tasks for nth in random.sample(range(own), 2))
             begun = time.perf_counter()
-            try:
-                if do == "read":
-                    find(engine, buyer)
-                elif do == "create":
-                    create(engine, f"{prefix}-{number}-{n}", 100, 100)
-                else:
-                    check(trade(engine, buyer, seller, 1, 1), "the trade")
-            except Exception as error:
-                failures.append(error)
-                return
+            if do == "read":
+                find(engine, buyer)
+            elif do == "create":
+                create(engine, f"{prefix}-{number}-{n}", 100, 100)
+            else:
+                check(trade(engine, buyer, seller, 1, 1), "the trade")
             latencies.append(time.perf_counter() - begun)
             n += 1
 
-    threads = [threading.Thread(target=task, args=(number,)) for number in range(tasks)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    elapsed = time.perf_counter() - start
-    if failures:
-        raise failures[0]
+    elapsed = at_once(tasks, task)
     latencies.sort()
     p50, p99 = (round(latencies[int(len(latencies) * q)] * 1e6) for q in (0.5, 0.99))
     return dict(operations=len(latencies), seconds=elapsed, p50_us=p50, p99_us=p99)

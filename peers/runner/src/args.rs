@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "500", value_parser = at_least_one())]
     pub(crate) batch: usize,
     /// When a bulk load ends that is not done yet; its rate counts all the same
-    #[arg(long, value_name = "SECONDS", default_value = "2.5", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "1.5", value_parser = seconds)]
     pub(crate) load_seconds: f64,
     /// How many players there are to read and to trade
     #[arg(long, value_name = "N", default_value = "1000", value_parser = at_least_one())]

@@ -50,8 +50,8 @@ impl<'a> Bench<'a> {
     /// How many requests all measurements of `peers` peers take.
     pub(crate) fn total(args: &Args, peers: usize) -> usize {
         let works = |works: &[Work]| works.iter().filter(|work| args.work.contains(work)).count();
-        let a_round_trip =
-            works(&REPEATED) * args.tasks.len() * (1 + args.rounds) + works(&[Work::Run, Work::Load]) * args.rounds;
+        let a_task = works(&REPEATED) * (1 + args.rounds) + works(&[Work::Load]) * args.rounds;
+        let a_round_trip = a_task * args.tasks.len() + works(&[Work::Run]) * args.rounds;
         peers * (1 + 2 * (REPEATED.len() + 1) + args.round_trips.len() * a_round_trip)
     }
 
@@ -118,7 +118,9 @@ impl<'a> Bench<'a> {
         }
         if self.args.work.contains(&Work::Load) {
             let players = self.args.players;
-            cells.extend(self.rounds(&mut turns, (Work::Load, added, 1), |server| server.fill(players))?);
+            for &tasks in &self.args.tasks {
+                cells.extend(self.rounds(&mut turns, (Work::Load, added, tasks), |server| server.fill(players))?);
+            }
         }
         Ok(cells)
     }

@@ -110,7 +110,10 @@ impl Run {
             }
             let fewest = samples.iter().flatten().map(|sample| sample.operations).min().unwrap_or_default();
             if work == Work::Load && error.is_none() && fewest < self.rows.0 as u64 {
-                notes.push(format!("{peer}, +{round_trip_ms} ms: {fewest} rows of {} in the time", self.rows.0));
+                notes.push(format!(
+                    "{peer}, +{round_trip_ms} ms, tasks {tasks}: {fewest} rows of {} in the time",
+                    self.rows.0
+                ));
             }
         }
         list(out, notes.into_iter())

@@ -32,7 +32,7 @@ pub(crate) enum Work {
     Create,
     /// The tutorial's trade between two players with whom nobody else trades
     Trade,
-    /// Many players stored, batch after batch
+    /// Many players stored, a batch after the other by each task
     Load,
 }
 

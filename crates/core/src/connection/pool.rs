@@ -8,7 +8,8 @@
 use std::{
     fmt,
     future::{Future, poll_fn},
-    pin::pin,
+    mem,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -240,6 +241,8 @@ struct Shared<C: Connector> {
 struct State<T> {
     /// In the order in which they came back: the last is the one most likely to be alive, and needs no probe.
     idle: Vec<Slot<T>>,
+    /// Those whose openers were served by a connection that came back: another of those who wait goes on with them.
+    half_open: Vec<Opening<T>>,
     /// How many claims there are.
     claims: usize,
     /// How many connections are lent.
@@ -262,6 +265,10 @@ impl<T> State<T> {
         Some(policy.checkout(since(slot.opened), since(slot.returned)))
     }
 }
+
+/// A connection on its way. Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times
+/// the instructions).
+type Opening<T> = Pin<Box<dyn Future<Output = Result<Slot<T>>> + Send>>;
 
 /// A connection with its history.
 struct Slot<T> {
@@ -290,8 +297,13 @@ impl<C: Connector> Shared<C> {
         self.state().idle.iter_mut().find_map(|slot| slot.permit.take())
     }
 
-    /// The next idle connection that can be handed out, after a probe where one is due.
-    async fn take_idle(&self, place: &mut Held) -> Result<Option<Slot<C::Connection>>> {
+    /// The next idle connection that can be handed out, after a probe where one is due. What the caller was `opening` is
+    /// left to others who wait, if there are any.
+    async fn take_idle(
+        &self,
+        place: &mut Held,
+        opening: &mut Option<Opening<C::Connection>>,
+    ) -> Result<Option<Slot<C::Connection>>> {
         loop {
             let (mut slot, checkout) = {
                 let mut state = self.state();
@@ -299,6 +311,10 @@ impl<C: Connector> Shared<C> {
                     return Err(Error::closed());
                 }
                 let Some(slot) = state.idle.pop() else { return Ok(None) };
+                // The caller waits itself.
+                if state.waiting > 1 {
+                    state.half_open.extend(opening.take());
+                }
                 let checkout = state.checkout(&slot, self.connector.config().pool());
                 (slot, checkout)
             };
@@ -336,19 +352,28 @@ impl<C: Connector> Shared<C> {
     }
 
     /// An idle connection, or a new one, whichever can be had first.
-    async fn take_or_open(&self, place: &mut Held) -> Result<Slot<C::Connection>> {
-        let mut connecting = None;
+    async fn take_or_open(self: &Arc<Self>, place: &mut Held) -> Result<Slot<C::Connection>> {
+        let (mut opening, mut inherited) = (None, false);
         loop {
             // Listen before looking: a connection that comes back in between is not missed.
             let changed = pin!(self.changed.notified());
-            if let Some(slot) = self.take_idle(place).await? {
+            if let Some(slot) = self.take_idle(place, &mut opening).await? {
                 return Ok(slot);
             }
-            // Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times the
-            // instructions).
-            let connecting = connecting.get_or_insert_with(|| Box::pin(self.open(place.share())));
-            if let Either::Left((opened, _)) = select(connecting, changed).await {
-                return opened;
+            if opening.is_none() {
+                opening = self.state().half_open.pop();
+                inherited = opening.is_some();
+            }
+            let under_way = opening.get_or_insert_with(|| {
+                let (shared, place) = (Arc::clone(self), place.share());
+                Box::pin(async move { shared.open(place).await })
+            });
+            if let Either::Left((opened, _)) = select(under_way, changed).await {
+                if opened.is_ok() || !inherited {
+                    return opened;
+                }
+                // Nobody went on with it for too long, which says nothing of the server.
+                opening = None;
             }
         }
     }
@@ -367,6 +392,7 @@ impl<C: Connector> Pool<C> {
             places: Arc::new(Semaphore::new(max)),
             state: Mutex::new(State {
                 idle: Vec::new(),
+                half_open: Vec::new(),
                 claims: 0,
                 in_use: 0,
                 waiting: 0,
@@ -455,8 +481,8 @@ impl<C: Connector> Pool<C> {
         let (state, max) = (self.0.state(), self.connector().config().pool().max_connections);
         PoolStatus {
             max,
-            // A claim that is about to take an idle connection counts beside it for a moment.
-            size: (state.idle.len() + state.claims).min(max),
+            // A claim that is about to take one that is idle or half open counts beside it for a moment.
+            size: (state.idle.len() + state.half_open.len() + state.claims).min(max),
             idle: state.idle.len(),
             waiting: state.waiting,
         }
@@ -474,10 +500,11 @@ impl<C: Connector> Pool<C> {
         loop {
             // Listen before looking: a connection that comes back in between is not missed.
             let changed = self.0.changed.notified();
-            let (idle, claims) = {
+            let (idle, half_open, claims) = {
                 let mut state = self.0.state();
-                (std::mem::take(&mut state.idle), state.claims)
+                (mem::take(&mut state.idle), mem::take(&mut state.half_open), state.claims)
             };
+            drop(half_open);
             join_all(idle.into_iter().map(|slot| self.connector().disconnect(slot.connection))).await;
             if claims == 0 {
                 return;
@@ -523,7 +550,11 @@ impl<C: Connector> Waiting<C> {
 
 impl<C: Connector> Drop for Waiting<C> {
     fn drop(&mut self) {
-        self.pool.0.state().waiting -= 1;
+        let mut state = self.pool.0.state();
+        state.waiting -= 1;
+        let half_open = if state.waiting == 0 { mem::take(&mut state.half_open) } else { Vec::new() };
+        drop(state);
+        drop(half_open);
         let Self { since, served, .. } = self;
         debug!(target: TARGET, waited_ms = milliseconds(since.elapsed()), served, "waited for a connection");
     }
@@ -616,7 +647,7 @@ impl<C: Connector> Lease<C> {
     /// # Errors
     /// [`Unusable`] when an earlier call on this loan was not finished.
     pub fn call(&mut self) -> Result<(&mut C::Connection, Call<'_, C>), Unusable> {
-        if std::mem::replace(&mut self.in_flight, true) {
+        if mem::replace(&mut self.in_flight, true) {
             return Err(Unusable);
         }
         let Slot { connection, clock, .. } = self.claim.slot.as_mut().expect("present until drop");

@@ -5,7 +5,7 @@ use std::{env, process::ExitCode, sync::Arc, time::Instant};
 use peer_worker::{NewPlayer, Peer, Player, Result, Server, Trade, serve};
 use tidb_connect_core::{
     ConnectionConfig, ErrorKind, TlsMode,
-    players::{self, PlayerId, PlayerStore, PlayerStoreExt as _},
+    players::{self, Batches, PlayerId, PlayerStore, PlayerStoreExt as _},
 };
 use tidb_connect_mysql::MysqlStore;
 use tidb_connect_mysql_async::MysqlAsyncStore;
@@ -75,10 +75,11 @@ impl Peer for Players {
         &self,
         rows: Box<dyn Iterator<Item = NewPlayer> + Send>,
         batch: usize,
+        at_once: usize,
         deadline: Instant,
     ) -> Result<u64> {
         let rows = rows.map(new).take_while(|_| Instant::now() < deadline);
-        Ok(self.0.load(rows, batch, |_| {}).await?)
+        Ok(self.0.load(rows, Batches::of(batch).in_flight(at_once), |_| {}).await?)
     }
 
     async fn find(&self, id: i64) -> Result<Option<Player>> {

@@ -6,7 +6,7 @@ use std::{
     future::Future,
     io::{self, BufRead, Write},
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -109,24 +109,18 @@ pub trait Peer: Clone + Send + Sync + 'static {
     fn create(&self, player: NewPlayer) -> impl Future<Output = Result<i64>> + Send;
     /// Stores players, all or none.
     fn create_many(&self, players: Vec<NewPlayer>) -> impl Future<Output = Result<()>> + Send;
-    /// Stores `rows` players, `batch` at a time, until `deadline`; returns how many.
+    /// Stores `rows` players, `batch` at a time and so many of them at once, until `deadline`; returns how many.
     fn load(
         &self,
         rows: Box<dyn Iterator<Item = NewPlayer> + Send>,
         batch: usize,
+        at_once: usize,
         deadline: Instant,
     ) -> impl Future<Output = Result<u64>> + Send {
-        async move {
-            let (mut rows, mut stored) = (rows, 0);
-            loop {
-                let players = Vec::from_iter(rows.by_ref().take(batch));
-                if players.is_empty() || Instant::now() >= deadline {
-                    return Ok(stored);
-                }
-                stored += players.len() as u64;
-                self.create_many(players).await?;
-            }
-        }
+        let rows = Arc::new(Mutex::new(rows));
+        let task = |_| load_what_is_left(self.clone(), Arc::clone(&rows), batch, deadline);
+        let tasks = Vec::from_iter((0..at_once).map(task));
+        async { Ok(at_once_by::<Self, _>(tasks).await?.into_iter().sum()) }
     }
     /// The player with this id.
     fn find(&self, id: i64) -> impl Future<Output = Result<Option<Player>>> + Send;
@@ -252,7 +246,7 @@ async fn run<P: Peer>(connecting: impl Future<Output = Result<P>>) -> Result<Rep
     peer.create(player("test".into(), 1, 1)).await?;
     peer.find_by_name("test").await?.ok_or("test is gone")?;
     let rows = (0..200).map(|number| player(format!("player_{number}"), 10_000, 100));
-    peer.load(Box::new(rows), 50, start + Duration::from_secs(60)).await?;
+    peer.load(Box::new(rows), 50, 1, start + Duration::from_secs(60)).await?;
     check(peer.count().await? == 201, "the count")?;
     check(peer.list(3).await?.len() == 3, "the list")?;
     let buyer = peer.create(player("buyer".into(), 100, 0)).await?;
@@ -280,38 +274,65 @@ async fn load<P: Peer>(peer: &P, request: &Request) -> Result<Reply> {
     let prefix = request.prefix.clone();
     let rows = (0..request.rows).map(move |row| player(format!("{prefix}-{row}"), 100, 100));
     let start = Instant::now();
-    let operations = peer.load(Box::new(rows), request.batch, start + Duration::from_secs_f64(request.seconds)).await?;
+    let deadline = start + Duration::from_secs_f64(request.seconds);
+    let operations = peer.load(Box::new(rows), request.batch, request.tasks, deadline).await?;
     Ok(Reply::Measured { operations, seconds: start.elapsed().as_secs_f64(), p50_us: None, p99_us: None })
+}
+
+/// One of the tasks of a load.
+async fn load_what_is_left<P: Peer>(
+    peer: P,
+    rows: Arc<Mutex<Box<dyn Iterator<Item = NewPlayer> + Send>>>,
+    batch: usize,
+    deadline: Instant,
+) -> Result<u64> {
+    let mut stored = 0;
+    loop {
+        let players = Vec::from_iter(rows.lock().unwrap_or_else(PoisonError::into_inner).by_ref().take(batch));
+        if players.is_empty() || Instant::now() >= deadline {
+            return Ok(stored);
+        }
+        stored += players.len() as u64;
+        peer.create_many(players).await?;
+    }
 }
 
 /// Each task makes one call after the other until the time is over.
 async fn repeat<P: Peer>(peer: &P, request: Request) -> Result<Reply> {
     let (request, start) = (Arc::new(request), Instant::now());
-    let tasks = Vec::from_iter((0..request.tasks).map(|task| {
-        let work = calls(peer.clone(), Arc::clone(&request), task, start);
-        if P::BLOCKING {
-            let runtime = Handle::current();
-            Task::Thread(thread::spawn(move || runtime.block_on(work)))
-        } else {
-            Task::Async(tokio::spawn(work))
-        }
-    }));
-    let mut latencies = Vec::new();
-    for task in tasks {
-        latencies.extend(match task {
-            Task::Thread(thread) => thread.join().map_err(|_| "a thread panicked")??,
-            Task::Async(task) => task.await??,
-        });
-    }
+    let task = |task| calls(peer.clone(), Arc::clone(&request), task, start);
+    let mut latencies = at_once_by::<P, _>(Vec::from_iter((0..request.tasks).map(task))).await?.concat();
     let seconds = start.elapsed().as_secs_f64();
     latencies.sort_unstable();
     let quantile = |q: f64| latencies.get((latencies.len() as f64 * q) as usize).copied();
     Ok(Reply::Measured { operations: latencies.len() as u64, seconds, p50_us: quantile(0.5), p99_us: quantile(0.99) })
 }
 
-enum Task<T> {
-    Thread(thread::JoinHandle<T>),
-    Async(tokio::task::JoinHandle<T>),
+/// Does all of `work` at once, as `P` does it.
+async fn at_once_by<P: Peer, T: Send + 'static>(
+    work: Vec<impl Future<Output = Result<T>> + Send + 'static>,
+) -> Result<Vec<T>> {
+    enum Task<T> {
+        Thread(thread::JoinHandle<T>),
+        Async(tokio::task::JoinHandle<T>),
+    }
+
+    let start = |work| {
+        if P::BLOCKING {
+            let runtime = Handle::current();
+            Task::Thread(thread::spawn(move || runtime.block_on(work)))
+        } else {
+            Task::Async(tokio::spawn(work))
+        }
+    };
+    let mut done = Vec::new();
+    for task in Vec::from_iter(work.into_iter().map(start)) {
+        done.push(match task {
+            Task::Thread(thread) => thread.join().map_err(|_| "a thread panicked")??,
+            Task::Async(task) => task.await??,
+        });
+    }
+    Ok(done)
 }
 
 /// One task's calls, each with how long it took in microseconds. No two tasks trade with the same players.
