@@ -2,9 +2,9 @@
 //!
 //! # Where to look
 //!
-//! [`connect`] opens a [`Pool`], which lends [`Connection`]s and runs [transactions](Pool::transaction); [`options`] are the
-//! driver's own, for a pool of your own. [`MysqlAsyncStore`] is the worked example of
-//! [`players`](tidb_connect_core::players). What all drivers share is [`tidb_connect_core`].
+//! [`connect`] opens a [`Pool`], which lends [`Connection`]s and runs [transactions](Pool::transaction); [`failed`] tells
+//! what the error of a statement means; [`options`] are the driver's own, for a pool of your own. [`MysqlAsyncStore`] is
+//! the worked example of [`players`](tidb_connect_core::players). What all drivers share is [`tidb_connect_core`].
 
 mod connection;
 mod error;
@@ -14,12 +14,13 @@ mod pool;
 mod transaction;
 
 pub use connection::Connection;
+pub use error::failed;
 pub use mysql_async;
 pub use options::options;
 pub use players::MysqlAsyncStore;
 pub use pool::{Connector, Pool, connect};
 pub use tidb_connect_core::{
-    self, Committed, ConnectionConfig, Error, ErrorKind, Outcome, Result, TransactionError, TransactionOptions,
+    self, Committed, ConnectionConfig, Error, ErrorKind, Outcome, Phase, Result, TransactionError, TransactionOptions,
 };
 pub use transaction::Transaction;
 

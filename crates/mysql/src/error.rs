@@ -83,7 +83,20 @@ pub(crate) fn cause(error: DriverError) -> BoxError {
     }
 }
 
-/// The error for a statement of `operation` that failed in `phase`.
-pub(crate) fn failed(operation: &'static str, phase: Phase) -> impl Fn(DriverError) -> Error {
+/// Makes the driver's error an [`Error`], with its kind and what holds for the data.
+///
+/// `operation` is the name that its message begins with. `phase` says what the statement was, because that decides what
+/// holds when no answer has come.
+///
+/// ```no_run
+/// use tidb_connect_mysql::{Phase, Pool, Result, failed, mysql::prelude::Queryable};
+///
+/// fn rename(pool: &Pool, id: i64, name: &str) -> Result<()> {
+///     let mut connection = pool.get()?;
+///     let update = "UPDATE accounts SET name = ? WHERE id = ?";
+///     connection.exec_drop(update, (name, id)).map_err(failed("rename", Phase::Write))
+/// }
+/// ```
+pub fn failed(operation: &'static str, phase: Phase) -> impl Fn(DriverError) -> Error {
     move |error| Error::operation(DRIVER, operation, phase, fault(&error), cause(error))
 }

@@ -2,9 +2,10 @@
 //!
 //! # Where to look
 //!
-//! [`connect`] opens a [`Pool`], which lends [`Connection`]s and runs [transactions](Pool::transaction); [`options`] are the
-//! driver's own, for a pool of your own. [`BlockingStore`], and [`MysqlStore`] for async programs, are the worked example of
-//! [`players`](tidb_connect_core::players). What all drivers share is [`tidb_connect_core`].
+//! [`connect`] opens a [`Pool`], which lends [`Connection`]s and runs [transactions](Pool::transaction); [`failed`] tells
+//! what the error of a statement means; [`options`] are the driver's own, for a pool of your own. [`BlockingStore`], and
+//! [`MysqlStore`] for async programs, are the worked example of [`players`](tidb_connect_core::players). What all drivers
+//! share is [`tidb_connect_core`].
 
 mod abort;
 mod connection;
@@ -16,12 +17,13 @@ mod socket;
 mod transaction;
 
 pub use connection::Connection;
+pub use error::failed;
 pub use mysql;
 pub use options::options;
 pub use players::{BlockingStore, MysqlStore};
 pub use pool::{Connector, Pool, connect};
 pub use tidb_connect_core::{
-    self, Committed, ConnectionConfig, Error, ErrorKind, Outcome, Result, TransactionError, TransactionOptions,
+    self, Committed, ConnectionConfig, Error, ErrorKind, Outcome, Phase, Result, TransactionError, TransactionOptions,
 };
 pub use transaction::Transaction;
 

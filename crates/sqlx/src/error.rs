@@ -48,7 +48,21 @@ pub(crate) fn panicked() -> DriverError {
     DriverError::Protocol("the driver panicked on the server's answer".to_owned())
 }
 
-/// The error for a statement of `operation` that failed in `phase`.
-pub(crate) fn failed(operation: &'static str, phase: Phase) -> impl Fn(DriverError) -> Error {
+/// Makes the driver's error an [`Error`], with its kind and what holds for the data.
+///
+/// `operation` is the name that its message begins with. `phase` says what the statement was, because that decides what
+/// holds when no answer has come.
+///
+/// ```no_run
+/// use tidb_connect_sqlx::{Phase, Pool, Result, failed, sqlx};
+///
+/// async fn rename(pool: &Pool, id: i64, name: &str) -> Result<()> {
+///     let mut connection = pool.get().await?;
+///     let update = sqlx::query("UPDATE accounts SET name = ? WHERE id = ?").bind(name).bind(id);
+///     update.execute(&mut connection).await.map_err(failed("rename", Phase::Write))?;
+///     Ok(())
+/// }
+/// ```
+pub fn failed(operation: &'static str, phase: Phase) -> impl Fn(DriverError) -> Error {
     move |error| Error::operation(DRIVER, operation, phase, fault(&error), error)
 }
