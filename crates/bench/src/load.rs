@@ -1,6 +1,7 @@
 //! One round of one subject: tasks, their pace, and what is counted.
 
 use std::{
+    ops::Range,
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
@@ -70,17 +71,15 @@ impl Tally {
         let _ = self.latencies.record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    fn count(&mut self, latency: Duration, done: std::result::Result<(), BoxError>) -> bool {
+    fn count(&mut self, latency: Duration, done: std::result::Result<(), BoxError>) {
         match done {
             Ok(()) => {
                 self.operations += 1;
                 self.record(latency);
-                true
             }
             Err(error) => {
                 self.errors += 1;
                 self.first_error.get_or_insert_with(|| said(&*error));
-                false
             }
         }
     }
@@ -119,8 +118,8 @@ impl Round {
         Ok(Arc::new(Self { subject, tally, together: Barrier::new(tasks) }))
     }
 
-    fn count(&self, latency: Duration, done: std::result::Result<(), BoxError>) -> bool {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).count(latency, done)
+    fn count(&self, latency: Duration, done: std::result::Result<(), BoxError>) {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).count(latency, done);
     }
 
     fn end(self: Arc<Self>) -> Result<Tally> {
@@ -131,17 +130,22 @@ impl Round {
 
 async fn closed(subject: &Arc<dyn Subject>, operations: Vec<Operations>, pace: Pace) -> Result<Tally> {
     let round = Round::new(subject, operations.len())?;
-    let rates = together(subject.blocks(), operations, |operations| one_after_another(round.clone(), operations, pace));
-    let throughput = rates.await?.into_iter().sum();
-    Ok(Tally { throughput, ..round.end()? })
+    let spans = together(subject.blocks(), operations, |operations| one_after_another(round.clone(), operations, pace));
+    let spans = spans.await?;
+    let tally = round.end()?;
+    // Of all tasks together: where connections are handed out unfairly, one that makes all its operations in a row, and then
+    // waits, would be fast for itself.
+    let (first, last) = (spans.iter().map(|span| span.start).min(), spans.iter().map(|span| span.end).max());
+    let took = first.zip(last).map_or(Duration::ZERO, |(first, last)| last - first);
+    Ok(Tally { throughput: tally.operations as f64 / took.as_secs_f64().max(f64::MIN_POSITIVE), ..tally })
 }
 
-/// Gives the task's own throughput, which no time is in that another task needs to end.
-async fn one_after_another(round: Arc<Round>, mut operations: Operations, pace: Pace) -> f64 {
+/// Gives when the task's first operation that counts began, and when its last one ended.
+async fn one_after_another(round: Arc<Round>, mut operations: Operations, pace: Pace) -> Range<Instant> {
     round.together.wait().await;
     let counts_from = Instant::now() + pace.warm_up;
     let ends = counts_from + pace.counted;
-    let (mut first, mut last, mut succeeded) = (None, counts_from, 0_u32);
+    let (mut first, mut last) = (None, counts_from);
     loop {
         let operation = operations.next();
         let began = Instant::now();
@@ -153,10 +157,10 @@ async fn one_after_another(round: Arc<Round>, mut operations: Operations, pace: 
         last = Instant::now();
         if began >= counts_from {
             first.get_or_insert(began);
-            succeeded += u32::from(round.count(last - began, done));
+            round.count(last - began, done);
         }
     }
-    f64::from(succeeded) / (last - first.unwrap_or(last)).as_secs_f64().max(f64::MIN_POSITIVE)
+    first.unwrap_or(last)..last
 }
 
 async fn open(subject: &Arc<dyn Subject>, operations: Vec<Operations>, pace: Pace, rate: f64) -> Result<Tally> {

@@ -102,7 +102,7 @@ pub struct Round {
     /// count with the time that they had waited until then.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub not_started: u64,
-    /// Operations a second. In a closed loop the sum over the tasks, each from its first operation to its last.
+    /// Operations a second, from the beginning of the first to the end of the last.
     pub throughput: f64,
     /// The median latency, in microseconds.
     pub p50_us: f64,

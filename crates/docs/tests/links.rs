@@ -58,7 +58,7 @@ fn pages(folder: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(folder)? {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
         let name = name.to_string_lossy();
-        if name.starts_with('.') || name == "target" || path.is_symlink() {
+        if name.starts_with('.') || ["node_modules", "target"].contains(&&*name) || path.is_symlink() {
             continue;
         }
         if path.is_dir() {

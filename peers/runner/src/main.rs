@@ -59,7 +59,8 @@ fn execute(args: &Args) -> Result<(), Failure> {
         fs::create_dir_all(&runs)?;
         let path = runs.canonicalize()?.join(format!("{}-{}.json", run.date, run.server));
         fs::write(&path, serde_json::to_string_pretty(&run)? + "\n")?;
-        say(format_args!("kept in {}", path.display()));
+        fs::write(path.with_extension("md"), run.to_string())?;
+        say(format_args!("kept in {}, and as tables beside it", path.display()));
     }
     Ok(())
 }

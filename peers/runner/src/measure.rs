@@ -1,4 +1,5 @@
-//! All that is measured, in turns: every peer does the same for a moment, one after the other, round after round.
+//! All that is measured, in turns: every peer does the same for a moment, one after the other, round after round, in
+//! another order each time. In the same one, who came after a slow peer met a server that had rested (seen in bulk loads).
 
 use std::{thread, time::Duration};
 
@@ -145,8 +146,11 @@ impl<'a> Bench<'a> {
             Work::Load => (self.args.load_seconds, self.args.rows),
             _ => (self.args.seconds, 0),
         };
+        let mut order = Vec::from_iter(0..turns.len());
         for _ in 0..self.args.rounds {
-            for ((peer, worker), cell) in turns.iter_mut().zip(&mut cells) {
+            fastrand::shuffle(&mut order);
+            for &turn in &order {
+                let ((peer, worker), cell) = (&mut turns[turn], &mut cells[turn]);
                 before(self.server)?;
                 self.progress.set_message(format!("{round_trip_ms} ms, {tasks} tasks, {work:?}: {}", peer.name));
                 let sample = self.ask(worker, work, tasks, seconds, rows)?;

@@ -446,7 +446,7 @@ mod tests {
         for (name, fine, doubtful) in [
             ("wait_timeout", ["28800", "300", "0"], "60"),
             ("innodb_lock_wait_timeout", ["50", "59", "1"], "60"),
-            ("max_connections", ["0", "10", "151"], "9"),
+            ("max_connections", ["0", "32", "151"], "31"),
             ("tidb_idle_transaction_timeout", ["0", "0", "0"], "30"),
         ] {
             for value in fine {

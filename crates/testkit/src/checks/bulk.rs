@@ -1,6 +1,6 @@
 //! Many players at a time.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, iter};
 
 use futures_util::{StreamExt, TryStreamExt};
 use tidb_connect_core::{
@@ -123,6 +123,17 @@ pub async fn load_in_parallel_stores_everything(store: &Store) -> Result<(), Fai
     equal("the result of load", store.load(players.clone(), batches, |stored| progress.push(stored)).await?, 110)?;
     equal("the progress of load", progress, (1..=11).map(|batch| batch * 10).collect::<Vec<u64>>())?;
     stores_exactly(store, &players).await
+}
+
+/// An iterator that would go on after its end, as one does that ends at an error, ends a `load` all the same.
+pub async fn load_ends_where_its_iterator_first_does(store: &Store) -> Result<(), Failure> {
+    store.create_table().await?;
+    let players = crowd(30);
+    let mut places = 0..;
+    let until_15 =
+        iter::from_fn(|| places.next().filter(|place| *place != 15).and_then(|place| players.get(place).cloned()));
+    equal("the result of load", store.load(until_15, Batches::of(10).in_flight(4), |_| ()).await?, 15)?;
+    stores_exactly(store, &players[..15]).await
 }
 
 /// Where a batch of a `load` of several at a time fails, the report tells of every player whether it is stored.

@@ -107,6 +107,7 @@ pub const ALL: &[Check] = list! {
         bulk::load_ends_at_the_first_batch_that_fails,
         bulk::load_in_parallel_stores_everything,
         bulk::load_in_parallel_tells_what_is_stored,
+        bulk::load_ends_where_its_iterator_first_does,
         bulk::players_come_once_each_over_pages,
         trade::trade_moves_coins_and_goods,
         trade::trade_of_all_that_there_is_is_allowed,
