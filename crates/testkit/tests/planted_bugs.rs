@@ -142,6 +142,7 @@ const PLANTED: &[(Bug, &str)] = &[
     (Bug::StoresRowsOneByOne, "load_ends_at_the_first_batch_that_fails"),
     (Bug::StoresRowsOneByOne, "load_in_parallel_tells_what_is_stored"),
     (Bug::ReturnsOneForManyRows, "load_in_parallel_stores_everything"),
+    (Bug::ReturnsOneForManyRows, "load_ends_where_its_iterator_first_does"),
     (Bug::IgnoresTakenNames, "create_many_refuses_a_taken_name"),
     (Bug::SkipsRowsOfWrongNames, "create_many_refuses_a_name_that_cannot_be_stored"),
     (Bug::SendsTooManyRows, "create_many_refuses_too_many_rows"),
