@@ -9,7 +9,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     mem,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -60,7 +60,7 @@ impl PoolPolicy {
     /// How many connections may be open at once; they are opened as callers need them. Default: 32.
     ///
     /// A connection to a database in a cloud waits for the network most of the time. With 5 ms added to a round trip, 32
-    /// tasks read 2.3 times as fast by 32 connections as by 10; with none added, 0.9 times (`docs/performance.md`). TiDB
+    /// tasks read 2.7 times as fast by 32 connections as by 10; with none added, 0.95 times (`docs/performance.md`). TiDB
     /// Cloud Starter takes 400 connections, those of 12 such programs.
     #[must_use]
     pub fn with_max_connections(mut self, max: usize) -> Self {
@@ -245,8 +245,6 @@ struct Shared<C: Connector> {
 struct State<T> {
     /// In the order in which they came back: the last is the one most likely to be alive, and needs no probe.
     idle: Vec<Slot<T>>,
-    /// Those whose openers were served by a connection that came back: another of those who wait goes on with them.
-    half_open: Vec<Opening<T>>,
     /// How many claims there are.
     claims: usize,
     /// How many connections are lent.
@@ -259,6 +257,11 @@ struct State<T> {
 }
 
 impl<T> State<T> {
+    /// Those who have a place and no connection yet wait, too.
+    fn others_wait_for_a_place(&self) -> bool {
+        !self.closed && self.waiting > self.claims - self.in_use
+    }
+
     /// What has to happen to an idle connection; `None` when it is given up.
     fn checkout(&self, slot: &Slot<T>, policy: &PoolPolicy) -> Option<Checkout> {
         if self.found_dead.is_some_and(|found| slot.returned <= found) {
@@ -269,10 +272,6 @@ impl<T> State<T> {
         Some(policy.checkout(since(slot.opened), since(slot.returned)))
     }
 }
-
-/// A connection on its way. Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times
-/// the instructions).
-type Opening<T> = Pin<Box<dyn Future<Output = Result<Slot<T>>> + Send>>;
 
 /// A connection with its history.
 struct Slot<T> {
@@ -301,13 +300,8 @@ impl<C: Connector> Shared<C> {
         self.state().idle.iter_mut().find_map(|slot| slot.permit.take())
     }
 
-    /// The next idle connection that can be handed out, after a probe where one is due. What the caller was `opening` is
-    /// left to others who wait, if there are any.
-    async fn take_idle(
-        &self,
-        place: &mut Held,
-        opening: &mut Option<Opening<C::Connection>>,
-    ) -> Result<Option<Slot<C::Connection>>> {
+    /// The next idle connection that can be handed out, after a probe where one is due.
+    async fn take_idle(&self, place: &mut Held) -> Result<Option<Slot<C::Connection>>> {
         loop {
             let (mut slot, checkout) = {
                 let mut state = self.state();
@@ -315,10 +309,6 @@ impl<C: Connector> Shared<C> {
                     return Err(Error::closed());
                 }
                 let Some(slot) = state.idle.pop() else { return Ok(None) };
-                // The caller waits itself.
-                if state.waiting > 1 {
-                    state.half_open.extend(opening.take());
-                }
                 let checkout = state.checkout(&slot, self.connector.config().pool());
                 (slot, checkout)
             };
@@ -355,29 +345,23 @@ impl<C: Connector> Shared<C> {
         Ok(Slot::new(connection))
     }
 
-    /// An idle connection, or a new one, whichever can be had first.
-    async fn take_or_open(self: &Arc<Self>, place: &mut Held) -> Result<Slot<C::Connection>> {
-        let (mut opening, mut inherited) = (None, false);
+    /// An idle connection, or a new one, whichever can be had first. While others wait for a place, one that comes back is
+    /// theirs: the caller would drop its login half done, and they would begin another.
+    async fn take_or_open(&self, place: &mut Held) -> Result<Slot<C::Connection>> {
+        let mut opening = None;
         loop {
             // Listen before looking: a connection that comes back in between is not missed.
             let changed = pin!(self.changed.notified());
-            if let Some(slot) = self.take_idle(place, &mut opening).await? {
+            if (opening.is_none() || !self.state().others_wait_for_a_place())
+                && let Some(slot) = self.take_idle(place).await?
+            {
                 return Ok(slot);
             }
-            if opening.is_none() {
-                opening = self.state().half_open.pop();
-                inherited = opening.is_some();
-            }
-            let under_way = opening.get_or_insert_with(|| {
-                let (shared, place) = (Arc::clone(self), place.share());
-                Box::pin(async move { shared.open(place).await })
-            });
+            // Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times the
+            // instructions).
+            let under_way = opening.get_or_insert_with(|| Box::pin(self.open(place.share())));
             if let Either::Left((opened, _)) = select(under_way, changed).await {
-                if opened.is_ok() || !inherited {
-                    return opened;
-                }
-                // Nobody went on with it for too long, which says nothing of the server.
-                opening = None;
+                return opened;
             }
         }
     }
@@ -396,7 +380,6 @@ impl<C: Connector> Pool<C> {
             places: Arc::new(Semaphore::new(max)),
             state: Mutex::new(State {
                 idle: Vec::new(),
-                half_open: Vec::new(),
                 claims: 0,
                 in_use: 0,
                 waiting: 0,
@@ -485,8 +468,8 @@ impl<C: Connector> Pool<C> {
         let (state, max) = (self.0.state(), self.connector().config().pool().max_connections);
         PoolStatus {
             max,
-            // A claim that is about to take one that is idle or half open counts beside it for a moment.
-            size: (state.idle.len() + state.half_open.len() + state.claims).min(max),
+            // A claim that is about to take an idle connection counts beside it for a moment.
+            size: (state.idle.len() + state.claims).min(max),
             idle: state.idle.len(),
             waiting: state.waiting,
         }
@@ -504,11 +487,10 @@ impl<C: Connector> Pool<C> {
         loop {
             // Listen before looking: a connection that comes back in between is not missed.
             let changed = self.0.changed.notified();
-            let (idle, half_open, claims) = {
+            let (idle, claims) = {
                 let mut state = self.0.state();
-                (mem::take(&mut state.idle), mem::take(&mut state.half_open), state.claims)
+                (mem::take(&mut state.idle), state.claims)
             };
-            drop(half_open);
             join_all(idle.into_iter().map(|slot| self.connector().disconnect(slot.connection))).await;
             if claims == 0 {
                 return;
@@ -554,11 +536,9 @@ impl<C: Connector> Waiting<C> {
 
 impl<C: Connector> Drop for Waiting<C> {
     fn drop(&mut self) {
-        let mut state = self.pool.0.state();
-        state.waiting -= 1;
-        let half_open = if state.waiting == 0 { mem::take(&mut state.half_open) } else { Vec::new() };
-        drop(state);
-        drop(half_open);
+        if !self.served {
+            self.pool.0.state().waiting -= 1;
+        }
         let Self { since, served, .. } = self;
         debug!(target: TARGET, waited_ms = milliseconds(since.elapsed()), served, "waited for a connection");
     }
@@ -582,9 +562,7 @@ impl<C: Connector> Claim<C> {
     pub async fn connect(mut self) -> Result<Lease<C>> {
         let slot = self.pool.0.take_or_open(&mut self.place).await?;
         self.lend(slot)?;
-        if let Some(mut waiting) = self.waiting.take() {
-            waiting.served = true;
-        }
+        self.waiting = None;
         Ok(Lease { claim: self, in_flight: false })
     }
 
@@ -596,6 +574,10 @@ impl<C: Connector> Claim<C> {
             return Err(Error::closed());
         }
         state.in_use += 1;
+        if let Some(waiting) = &mut self.waiting {
+            state.waiting -= 1;
+            waiting.served = true;
+        }
         self.slot = Some(slot);
         Ok(())
     }
