@@ -242,7 +242,6 @@ checks! {
     black_holed_connections_cost_one_probe_together,
     a_slow_connect_delays_nobody_who_can_be_served,
     a_wait_is_told_within_the_span_of_the_call,
-    a_thousand_callers_of_an_empty_pool_log_in_no_more_often_than_its_maximum,
     a_storm_of_cancelled_callers_leaves_the_maximum,
     a_storm_during_slow_connects_never_exceeds_the_maximum,
     close_says_goodbye_on_every_connection,
@@ -476,30 +475,6 @@ async fn a_slow_connect_delays_nobody_who_can_be_served<P: TestedPool>(bench: &B
     drop((served, other));
     eventually("the attempt ends", || Ok(bench.on_server()? == 2)).await?;
     lend_all(&pool, 3).await.map(drop)
-}
-
-async fn a_thousand_callers_of_an_empty_pool_log_in_no_more_often_than_its_maximum<P: TestedPool>(
-    bench: &Bench<P>,
-) -> Result<(), Failure> {
-    const CALLERS: usize = 1024;
-
-    let pool = bench.pool(10)?;
-    // Until all are there, so that none is served before the others ask.
-    bench.proxy.hold();
-    let callers = (0..CALLERS).map(|_| {
-        let store = pool.store();
-        task::spawn(async move { store.server_version().await })
-    });
-    let callers: Vec<_> = callers.collect();
-    eventually("the maximum is being opened", || Ok(bench.proxy.report().open() == 10)).await?;
-    eventually("the others wait", || Ok(pool.status().waiting >= CALLERS - 10)).await?;
-    bench.proxy.release();
-    for caller in callers {
-        prompt("a caller is served", joined(caller)).await???;
-    }
-    // The last callers may have been served by connections that came back, and have given up their own half open.
-    equal("the connections that were opened", bench.proxy.report().connections.len(), 10)?;
-    equal("those who wait", pool.status().waiting, 0)
 }
 
 /// Callers on a store over `pool`, of which most give up at a moment that depends on their number.

@@ -60,7 +60,7 @@ impl PoolPolicy {
     /// How many connections may be open at once; they are opened as callers need them. Default: 32.
     ///
     /// A connection to a database in a cloud waits for the network most of the time. With 5 ms added to a round trip, 32
-    /// tasks read 2.7 times as fast by 32 connections as by 10; with none added, 0.95 times (`docs/performance.md`). TiDB
+    /// tasks read 2.3 times as fast by 32 connections as by 10; with none added, 0.9 times (`docs/performance.md`). TiDB
     /// Cloud Starter takes 400 connections, those of 12 such programs.
     #[must_use]
     pub fn with_max_connections(mut self, max: usize) -> Self {
@@ -198,7 +198,7 @@ pub struct Place {
 
 /// A claim's place; shared only once something may go on after the claim has been given up, since that allocates.
 struct Held {
-    /// Until it is shared, or left to an idle connection.
+    /// Until it is shared.
     permit: Option<OwnedSemaphorePermit>,
     shared: Option<Place>,
 }
@@ -257,11 +257,6 @@ struct State<T> {
 }
 
 impl<T> State<T> {
-    /// Those who have a place and no connection yet wait, too.
-    fn others_wait_for_a_place(&self) -> bool {
-        !self.closed && self.waiting > self.claims - self.in_use
-    }
-
     /// What has to happen to an idle connection; `None` when it is given up.
     fn checkout(&self, slot: &Slot<T>, policy: &PoolPolicy) -> Option<Checkout> {
         if self.found_dead.is_some_and(|found| slot.returned <= found) {
@@ -279,25 +274,18 @@ struct Slot<T> {
     clock: Clock,
     opened: Instant,
     returned: Instant,
-    /// The place that it came back with when nobody waited for one: who takes the connection next has both at once.
-    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<T> Slot<T> {
     fn new(connection: T) -> Self {
         let now = Instant::now();
-        Self { connection, clock: Clock::default(), opened: now, returned: now, permit: None }
+        Self { connection, clock: Clock::default(), opened: now, returned: now }
     }
 }
 
 impl<C: Connector> Shared<C> {
     fn state(&self) -> MutexGuard<'_, State<C::Connection>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The place that an idle connection has kept.
-    fn permit_of_idle(&self) -> Option<OwnedSemaphorePermit> {
-        self.state().idle.iter_mut().find_map(|slot| slot.permit.take())
     }
 
     /// The next idle connection that can be handed out, after a probe where one is due.
@@ -312,8 +300,6 @@ impl<C: Connector> Shared<C> {
                 let checkout = state.checkout(&slot, self.connector.config().pool());
                 (slot, checkout)
             };
-            // Who asks has a place already.
-            slot.permit = None;
             match checkout {
                 None => {
                     debug!(target: TARGET, probed = false, "connection found dead");
@@ -345,16 +331,13 @@ impl<C: Connector> Shared<C> {
         Ok(Slot::new(connection))
     }
 
-    /// An idle connection, or a new one, whichever can be had first. While others wait for a place, one that comes back is
-    /// theirs: the caller would drop its login half done, and they would begin another.
+    /// An idle connection, or a new one, whichever can be had first.
     async fn take_or_open(&self, place: &mut Held) -> Result<Slot<C::Connection>> {
         let mut opening = None;
         loop {
             // Listen before looking: a connection that comes back in between is not missed.
             let changed = pin!(self.changed.notified());
-            if (opening.is_none() || !self.state().others_wait_for_a_place())
-                && let Some(slot) = self.take_idle(place).await?
-            {
+            if let Some(slot) = self.take_idle(place).await? {
                 return Ok(slot);
             }
             // Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times the
@@ -411,22 +394,18 @@ impl<C: Connector> Pool<C> {
     /// connection that was used last needs no probe. The driver crate needs no clock for it.
     #[must_use]
     pub fn try_acquire(&self) -> Option<Lease<C>> {
+        // There is no free place while others wait for one.
+        let permit = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
         let mut state = self.0.state();
         let last = state.idle.last().filter(|_| !state.closed)?;
         if state.checkout(last, self.connector().config().pool()) != Some(Checkout::Use) {
             return None;
         }
-        let mut slot = state.idle.pop()?;
-        let permit = slot.permit.take();
-        // There is no free place while others wait for one.
-        let Some(permit) = permit.or_else(|| Arc::clone(&self.0.places).try_acquire_owned().ok()) else {
-            state.idle.push(slot);
-            return None;
-        };
+        let slot = state.idle.pop();
         state.claims += 1;
         state.in_use += 1;
         drop(state);
-        let claim = Claim { pool: self.clone(), slot: Some(slot), waiting: None, place: Held::new(permit) };
+        let claim = Claim { pool: self.clone(), slot, waiting: None, place: Held::new(permit) };
         Some(Lease { claim, in_flight: false })
     }
 
@@ -436,10 +415,7 @@ impl<C: Connector> Pool<C> {
     /// [`ErrorKind::Closed`] after [`close`](Self::close).
     pub async fn claim(&self) -> Result<Claim<C>> {
         let waiting = Waiting::new(self.clone());
-        let permit = match self.0.permit_of_idle() {
-            Some(permit) => permit,
-            None => Arc::clone(&self.0.places).acquire_owned().await.map_err(|_| Error::closed())?,
-        };
+        let permit = Arc::clone(&self.0.places).acquire_owned().await.map_err(|_| Error::closed())?;
         self.0.state().claims += 1;
         Ok(Claim { pool: self.clone(), slot: None, waiting: Some(waiting), place: Held::new(permit) })
     }
@@ -599,9 +575,6 @@ impl<C: Connector> Drop for Claim<C> {
         let heard = state.waiting > 0 || state.closed;
         if let Some(mut slot) = self.slot.take() {
             slot.returned = Instant::now();
-            if !heard {
-                slot.permit = self.place.permit.take();
-            }
             state.in_use -= 1;
             state.idle.push(slot);
         }
