@@ -50,7 +50,7 @@ async fn import(store: &dyn PlayerStore, file: File) -> anyhow::Result<()> {
     let bar = ProgressBar::new(file.metadata()?.len()).with_style(style);
     let rows = csv::Reader::from_reader(bar.wrap_read(file)).into_deserialize();
 
-    // The import ends before the first row that cannot be read: `map_while` alone would go on after it.
+    // The import ends before the first row that cannot be read.
     let mut unreadable = None;
     let players = rows.map_while(|row| match row {
         Ok(Row { name, coins, goods }) => Some(NewPlayer::new(name, coins, goods)),
@@ -59,7 +59,6 @@ async fn import(store: &dyn PlayerStore, file: File) -> anyhow::Result<()> {
             None
         }
     });
-    let players = players.fuse();
     let batches = Batches::of(ROWS).in_flight(IN_FLIGHT);
     let loaded = store.load(players, batches, |stored| bar.set_message(format!("{stored} stored"))).await;
     bar.finish_and_clear();

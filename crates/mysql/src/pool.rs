@@ -17,7 +17,7 @@ use tidb_connect_core::{
     ConnectionConfig, Result,
     pool::{self, Claim, Lease, Place, PoolStatus},
 };
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{sync::oneshot, task::unconstrained, time::timeout};
 
 use crate::{
     Connection, DRIVER,
@@ -123,6 +123,9 @@ impl Pool {
 }
 
 /// Drives `future` on this thread; `None` when the time has passed first, or the caller has given up.
+///
+/// Where the thread belongs to a runtime of tokio's, without the budget of its task: a blocking caller does not give the
+/// thread back between its calls, so that nothing would renew it.
 fn wait<F: Future>(future: F, limit: Duration, given_up: impl Fn() -> bool) -> Option<F::Output> {
     struct Unpark(Thread);
     impl Wake for Unpark {
@@ -132,7 +135,7 @@ fn wait<F: Future>(future: F, limit: Duration, given_up: impl Fn() -> bool) -> O
     }
 
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let (mut future, deadline) = (pin!(future), Instant::now() + limit);
+    let (mut future, deadline) = (pin!(unconstrained(future)), Instant::now() + limit);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Some(output);

@@ -26,6 +26,10 @@ impl TestedPool for Tested {
         spawn_blocking(move || pool.get()).await.expect("no panic")
     }
 
+    async fn get_in_place(&self) -> Result<Connection> {
+        self.0.get()
+    }
+
     fn status(&self) -> PoolStatus {
         self.0.status()
     }

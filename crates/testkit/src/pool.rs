@@ -67,6 +67,11 @@ pub trait TestedPool: Clone + Send + Sync + 'static {
     /// The driver's `Pool::get`.
     fn get(&self) -> impl Future<Output = StoreResult<Self::Connection>> + Send;
 
+    /// [`get`](Self::get) on the thread of the task, which a driver that blocks keeps from its runtime.
+    fn get_in_place(&self) -> impl Future<Output = StoreResult<Self::Connection>> + Send {
+        self.get()
+    }
+
     /// The driver's `Pool::status`.
     fn status(&self) -> PoolStatus;
 
@@ -229,6 +234,7 @@ checks! {
     a_warm_connection_costs_nothing,
     a_connection_is_probed_when_it_was_idle_for_longer,
     prepared_statements_survive_the_return,
+    one_task_takes_connections_without_an_end,
     no_connection_above_the_recycle_age_is_handed_out,
     connections_killed_by_the_server_are_replaced_unseen,
     connections_cut_by_the_network_are_replaced_unseen,
@@ -241,6 +247,8 @@ checks! {
     black_holed_connections_are_reported_at_the_limit,
     black_holed_connections_cost_one_probe_together,
     a_slow_connect_delays_nobody_who_can_be_served,
+    a_stuck_connect_delays_nobody_for_long_although_others_wait,
+    a_thousand_callers_of_an_empty_pool_log_in_no_more_often_than_its_maximum,
     a_wait_is_told_within_the_span_of_the_call,
     a_storm_of_cancelled_callers_leaves_the_maximum,
     a_storm_during_slow_connects_never_exceeds_the_maximum,
@@ -299,6 +307,17 @@ async fn prepared_statements_survive_the_return<P: TestedPool>(bench: &Bench<P>)
     }
     let sent = (bench.sent(CommandKind::Prepare), bench.sent(CommandKind::Execute));
     equal("the statements prepared and executed", sent, (1, 3))
+}
+
+async fn one_task_takes_connections_without_an_end<P: TestedPool>(bench: &Bench<P>) -> Result<(), Failure> {
+    // More than tokio lets a task do before it has to give its thread back (128).
+    const TIMES: usize = 300;
+
+    let pool = bench.probing_pool(1, PROMPT)?;
+    for _ in 0..TIMES {
+        pool.get_in_place().await?;
+    }
+    status_is(&pool, 1, 1, 0)
 }
 
 async fn no_connection_above_the_recycle_age_is_handed_out<P: TestedPool>(bench: &Bench<P>) -> Result<(), Failure> {
@@ -475,6 +494,65 @@ async fn a_slow_connect_delays_nobody_who_can_be_served<P: TestedPool>(bench: &B
     drop((served, other));
     eventually("the attempt ends", || Ok(bench.on_server()? == 2)).await?;
     lend_all(&pool, 3).await.map(drop)
+}
+
+async fn a_stuck_connect_delays_nobody_for_long_although_others_wait<P: TestedPool>(
+    bench: &Bench<P>,
+) -> Result<(), Failure> {
+    let config = bench.config(2);
+    let policy = config.pool().clone().with_acquire_timeout(4 * PROMPT);
+    let healthy = policy.probe_timeout();
+    let pool = P::new(&config.with_pool(policy))?;
+    let (mut connection, _) = lend(&pool).await?;
+    bench.proxy.hold();
+    let caller = |pool: &P| {
+        let pool = pool.clone();
+        task::spawn(async move { pool.get().await })
+    };
+    let stuck = caller(&pool);
+    eventually("the second is being opened", || Ok(bench.proxy.report().connections.len() == 2)).await?;
+    let started = Instant::now();
+    // One connection goes from hand to hand, and somebody waits for a place all the time.
+    let mut others = vec![caller(&pool)];
+    loop {
+        others.push(caller(&pool));
+        eventually("two others wait", || Ok(pool.status().waiting == 3)).await?;
+        drop(connection);
+        let served = || others.iter().position(JoinHandle::is_finished);
+        eventually("somebody is served", || Ok(stuck.is_finished() || served().is_some())).await?;
+        let Some(served) = served() else { break };
+        holds("no more than that is waited for", started.elapsed() < healthy + PROMPT)?;
+        connection = joined(others.remove(served)).await??;
+    }
+    holds("others are served while the login may be a healthy one", started.elapsed() >= healthy)?;
+    bench.proxy.release();
+    others.push(stuck);
+    let returned = others.into_iter().map(|caller| async { joined(caller).await?.map(drop).map_err(Failure::from) });
+    prompt("the last are served", try_join_all(returned)).await?.map(drop)
+}
+
+async fn a_thousand_callers_of_an_empty_pool_log_in_no_more_often_than_its_maximum<P: TestedPool>(
+    bench: &Bench<P>,
+) -> Result<(), Failure> {
+    const CALLERS: usize = 1024;
+    const MAX: usize = 10;
+
+    let pool = bench.pool(MAX)?;
+    // Until all are there, so that none is served before the others ask.
+    bench.proxy.hold();
+    let callers = (0..CALLERS).map(|_| {
+        let store = pool.store();
+        task::spawn(async move { store.server_version().await })
+    });
+    let callers: Vec<_> = callers.collect();
+    eventually("the maximum is being opened", || Ok(bench.proxy.report().open() == MAX)).await?;
+    eventually("the others wait", || Ok(pool.status().waiting == CALLERS)).await?;
+    bench.proxy.release();
+    for caller in callers {
+        prompt("a caller is served", joined(caller)).await???;
+    }
+    equal("the connections that were opened", bench.proxy.report().connections.len(), MAX)?;
+    equal("the callers who wait", pool.status().waiting, 0)
 }
 
 /// Callers on a store over `pool`, of which most give up at a moment that depends on their number.

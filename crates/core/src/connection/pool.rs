@@ -231,7 +231,8 @@ pub struct PoolStatus {
 /// A pool of `C`'s connections. Clones share the pool.
 ///
 /// Callers are served in the order in which they came for a place among the maximum. Who has one takes the connection
-/// that was used last, or opens one when none is idle; should one come back before that is open, it takes that.
+/// that was used last, or opens one when none is idle; should one come back before that is open, and nobody wait for a
+/// place, it takes that.
 pub struct Pool<C: Connector>(Arc<Shared<C>>);
 
 struct Shared<C: Connector> {
@@ -257,6 +258,11 @@ struct State<T> {
 }
 
 impl<T> State<T> {
+    /// Those who have a place and no connection yet wait, too.
+    fn others_wait_for_a_place(&self) -> bool {
+        !self.closed && self.waiting > self.claims - self.in_use
+    }
+
     /// What has to happen to an idle connection; `None` when it is given up.
     fn checkout(&self, slot: &Slot<T>, policy: &PoolPolicy) -> Option<Checkout> {
         if self.found_dead.is_some_and(|found| slot.returned <= found) {
@@ -332,12 +338,18 @@ impl<C: Connector> Shared<C> {
     }
 
     /// An idle connection, or a new one, whichever can be had first.
+    ///
+    /// While others wait for a place, a connection that comes back is theirs: the caller would drop its login half done,
+    /// and they would begin another. It is the caller's all the same once the login takes longer than a healthy one.
     async fn take_or_open(&self, place: &mut Held) -> Result<Slot<C::Connection>> {
+        let (started, healthy) = (Instant::now(), self.connector.config().pool().probe_timeout());
         let mut opening = None;
         loop {
             // Listen before looking: a connection that comes back in between is not missed.
             let changed = pin!(self.changed.notified());
-            if let Some(slot) = self.take_idle(place).await? {
+            let left_to_others =
+                opening.is_some() && started.elapsed() < healthy && self.state().others_wait_for_a_place();
+            if !left_to_others && let Some(slot) = self.take_idle(place).await? {
                 return Ok(slot);
             }
             // Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times the
