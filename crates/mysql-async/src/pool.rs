@@ -92,7 +92,7 @@ impl pool::Connector for Connector {
         &self.config
     }
 
-    async fn connect(&self, _: Place) -> Result<Conn> {
+    async fn connect(&self, _: Place<Self>) -> Result<Conn> {
         let connect = without_panic(Conn::new(self.options.clone()));
         match timeout(self.config.connect_timeout(), connect).await {
             Ok(connected) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
@@ -104,7 +104,7 @@ impl pool::Connector for Connector {
         !connection.is_disconnected()
     }
 
-    async fn probe(&self, mut connection: Conn, _: Place) -> Option<Conn> {
+    async fn probe(&self, mut connection: Conn, _: Place<Self>) -> Option<Conn> {
         let answer = timeout(self.config.pool().probe_timeout(), without_panic(connection.ping())).await;
         matches!(answer, Ok(Ok(()))).then_some(connection)
     }

@@ -61,7 +61,8 @@ impl Pool {
     /// Takes a connection, which comes back to the pool when it is dropped. Blocks the calling thread.
     ///
     /// The driver cannot be stopped while it logs in. When that is given up, at the limit or because a connection came
-    /// back meanwhile, the attempt counts against the maximum until it ends, at the latest with its time-outs.
+    /// back meanwhile, the attempt counts against the maximum until it ends, at the latest with its time-outs, and what it
+    /// has opened is left to others.
     ///
     /// # Errors
     /// At once when the server cannot be reached or refuses; within the acquire limit in any other case, with
@@ -154,16 +155,22 @@ pub struct Connector {
 }
 
 /// Runs `work` on a thread of its own, so that the caller can stop waiting for it: for its limit, for a connection that
-/// comes back meanwhile, or for the close of the pool. `None` when that takes longer than `limit`.
+/// comes back meanwhile, or for the close of the pool; `unclaimed` takes what it comes to then. `None` when that takes
+/// longer than `limit`.
 async fn on_thread<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
+    unclaimed: impl FnOnce(T) + Send + 'static,
 ) -> io::Result<Option<T>> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let (done, result) = oneshot::channel();
     let named = |name: &str| thread::Builder::new().name(name.to_owned());
     named("tidb-connect-work").spawn(move || sender.send(work()))?;
-    named("tidb-connect-clock").spawn(move || done.send(receiver.recv_timeout(limit).ok()))?;
+    named("tidb-connect-clock").spawn(move || {
+        if let Err(Some(late)) = done.send(receiver.recv_timeout(limit).ok()) {
+            unclaimed(late);
+        }
+    })?;
     Ok(result.await.ok().flatten())
 }
 
@@ -198,25 +205,31 @@ impl pool::Connector for Connector {
     }
 
     /// The driver limits each wait for the server, not the whole, and the resolution of names not at all.
-    async fn connect(&self, place: Place) -> Result<Session> {
+    async fn connect(&self, place: Place<Self>) -> Result<Session> {
         let (config, options, limit) = (self.config.clone(), self.options.clone(), self.config.connect_timeout());
         let failed =
             |error| self.config.connect_error(DRIVER, connect_fault(&error, self.config.uses_tls()), cause(error));
-        // The place comes last: an unwanted connection is closed before it is free.
-        match on_thread(limit, move || (without_panic(|| log_in(&config, options, limit)), place)).await {
+        // The place comes last: a connection that comes too late is closed before it is free.
+        let log_in = move || (without_panic(|| log_in(&config, options, limit)), place);
+        let unclaimed = |(session, place): (mysql::Result<Session>, Place<Self>)| {
+            if let Ok(session) = session {
+                place.leave(session);
+            }
+        };
+        match on_thread(limit, log_in, unclaimed).await {
             Ok(Some((session, _place))) => session.map_err(failed),
             Ok(None) => Err(self.config.connect_timed_out(DRIVER)),
             Err(error) => Err(failed(error.into())),
         }
     }
 
-    async fn probe(&self, mut session: Session, place: Place) -> Option<Session> {
+    async fn probe(&self, mut session: Session, place: Place<Self>) -> Option<Session> {
         let (limit, later) = (self.config.pool().probe_timeout(), self.config.operation_timeout());
         let ping = move || {
             let alive = session.limit(limit).is_ok() && session.conn.ping().is_ok() && session.limit(later).is_ok();
             (alive.then_some(session), place)
         };
-        on_thread(limit, ping).await.ok().flatten().and_then(|(session, _place)| session)
+        on_thread(limit, ping, drop).await.ok().flatten().and_then(|(session, _place)| session)
     }
 
     async fn disconnect(&self, session: Session) {

@@ -92,7 +92,7 @@ impl pool::Connector for Connector {
         &self.config
     }
 
-    async fn connect(&self, _: Place) -> Result<MySqlConnection> {
+    async fn connect(&self, _: Place<Self>) -> Result<MySqlConnection> {
         let connect = without_panic(MySqlConnection::connect_with(&self.options));
         match timeout(self.config.connect_timeout(), connect).await {
             Ok(connected) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
@@ -100,7 +100,7 @@ impl pool::Connector for Connector {
         }
     }
 
-    async fn probe(&self, mut connection: MySqlConnection, _: Place) -> Option<MySqlConnection> {
+    async fn probe(&self, mut connection: MySqlConnection, _: Place<Self>) -> Option<MySqlConnection> {
         let answer = timeout(self.config.pool().probe_timeout(), without_panic(connection.ping())).await;
         matches!(answer, Ok(Ok(()))).then_some(connection)
     }

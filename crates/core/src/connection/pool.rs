@@ -149,7 +149,7 @@ impl PoolPolicy {
 }
 
 /// How one driver opens, probes and ends a connection.
-pub trait Connector: Send + Sync + 'static {
+pub trait Connector: Sized + Send + Sync + 'static {
     /// The driver's connection.
     type Connection: Send + 'static;
 
@@ -162,11 +162,11 @@ pub trait Connector: Send + Sync + 'static {
     /// Opens a connection, within [`ConnectionConfig::connect_timeout`].
     ///
     /// The future may be dropped half-way. What goes on after that keeps `place` until it has ended, so that no other
-    /// connection is opened in its stead.
+    /// connection is opened in its stead, and [leaves](Place::leave) to others what it has opened.
     ///
     /// # Errors
     /// What [`ConnectionConfig::connect_error`] makes of the driver's error.
-    fn connect(&self, place: Place) -> impl Future<Output = Result<Self::Connection>> + Send;
+    fn connect(&self, place: Place<Self>) -> impl Future<Output = Result<Self::Connection>> + Send;
 
     /// Whether the driver itself still holds the connection for usable.
     fn is_usable(&self, _connection: &Self::Connection) -> bool {
@@ -178,7 +178,7 @@ pub trait Connector: Send + Sync + 'static {
     fn probe(
         &self,
         connection: Self::Connection,
-        place: Place,
+        place: Place<Self>,
     ) -> impl Future<Output = Option<Self::Connection>> + Send;
 
     /// Tells the server goodbye; failures do not matter.
@@ -191,16 +191,38 @@ pub trait Connector: Send + Sync + 'static {
 }
 
 /// One of the [maximum](PoolPolicy::max_connections) of connections. It is free again when all clones are dropped.
-#[derive(Clone, Debug)]
-pub struct Place {
+pub struct Place<C: Connector> {
+    shared: Arc<Shared<C>>,
     _permit: Arc<Option<OwnedSemaphorePermit>>,
+}
+
+impl<C: Connector> Place<C> {
+    /// Leaves a new `connection`, whose caller waits for it no longer, to others; closes it where the pool has enough.
+    pub fn leave(self, connection: C::Connection) {
+        let max = self.shared.connector.config().pool().max_connections;
+        let mut state = self.shared.state();
+        // The caller may have gone on with another connection in the same place.
+        if state.closed || state.idle.len() + state.claims >= max {
+            drop(state);
+            return self.shared.connector.discard(connection);
+        }
+        state.idle.push(Slot::new(connection));
+        drop(state);
+        self.shared.changed.notify_waiters();
+    }
+}
+
+impl<C: Connector> fmt::Debug for Place<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").finish_non_exhaustive()
+    }
 }
 
 /// A claim's place; shared only once something may go on after the claim has been given up, since that allocates.
 struct Held {
     /// Until it is shared.
     permit: Option<OwnedSemaphorePermit>,
-    shared: Option<Place>,
+    shared: Option<Arc<Option<OwnedSemaphorePermit>>>,
 }
 
 impl Held {
@@ -208,9 +230,10 @@ impl Held {
         Self { permit: Some(permit), shared: None }
     }
 
-    fn share(&mut self) -> Place {
+    fn share<C: Connector>(&mut self, pool: &Arc<Shared<C>>) -> Place<C> {
         let permit = &mut self.permit;
-        self.shared.get_or_insert_with(|| Place { _permit: Arc::new(permit.take()) }).clone()
+        let permit = self.shared.get_or_insert_with(|| Arc::new(permit.take()));
+        Place { shared: Arc::clone(pool), _permit: Arc::clone(permit) }
     }
 }
 
@@ -295,7 +318,7 @@ impl<C: Connector> Shared<C> {
     }
 
     /// The next idle connection that can be handed out, after a probe where one is due.
-    async fn take_idle(&self, place: &mut Held) -> Result<Option<Slot<C::Connection>>> {
+    async fn take_idle(self: &Arc<Self>, place: &mut Held) -> Result<Option<Slot<C::Connection>>> {
         loop {
             let (mut slot, checkout) = {
                 let mut state = self.state();
@@ -313,7 +336,8 @@ impl<C: Connector> Shared<C> {
                 }
                 Some(Checkout::Use) => return Ok(Some(slot)),
                 Some(Checkout::Probe) => {
-                    let Some(connection) = Box::pin(self.connector.probe(slot.connection, place.share())).await else {
+                    let Some(connection) = Box::pin(self.connector.probe(slot.connection, place.share(self))).await
+                    else {
                         self.state().found_dead = Some(Instant::now());
                         debug!(target: TARGET, probed = true, "connection found dead");
                         continue;
@@ -330,7 +354,7 @@ impl<C: Connector> Shared<C> {
         }
     }
 
-    async fn open(&self, place: Place) -> Result<Slot<C::Connection>> {
+    async fn open(&self, place: Place<C>) -> Result<Slot<C::Connection>> {
         let started = Instant::now();
         let connection = self.connector.connect(place).await?;
         debug!(target: TARGET, took_ms = milliseconds(started.elapsed()), "connection opened");
@@ -341,7 +365,7 @@ impl<C: Connector> Shared<C> {
     ///
     /// While others wait for a place, a connection that comes back is theirs: the caller would drop its login half done,
     /// and they would begin another. It is the caller's all the same once the login takes longer than a healthy one.
-    async fn take_or_open(&self, place: &mut Held) -> Result<Slot<C::Connection>> {
+    async fn take_or_open(self: &Arc<Self>, place: &mut Held) -> Result<Slot<C::Connection>> {
         let (started, healthy) = (Instant::now(), self.connector.config().pool().probe_timeout());
         let mut opening = None;
         loop {
@@ -354,7 +378,7 @@ impl<C: Connector> Shared<C> {
             }
             // Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times the
             // instructions).
-            let under_way = opening.get_or_insert_with(|| Box::pin(self.open(place.share())));
+            let under_way = opening.get_or_insert_with(|| Box::pin(self.open(place.share(self))));
             if let Either::Left((opened, _)) = select(under_way, changed).await {
                 return opened;
             }
