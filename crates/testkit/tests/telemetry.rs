@@ -184,11 +184,11 @@ impl Connector for Fake {
         &self.config
     }
 
-    async fn connect(&self, _: Place) -> Result<()> {
+    async fn connect(&self, _: Place<Self>) -> Result<()> {
         Ok(())
     }
 
-    async fn probe(&self, (): (), _: Place) -> Option<()> {
+    async fn probe(&self, (): (), _: Place<Self>) -> Option<()> {
         self.alive.load(Ordering::SeqCst).then_some(())
     }
 
