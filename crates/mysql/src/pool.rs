@@ -213,7 +213,7 @@ impl pool::Connector for Connector {
         let log_in = move || (without_panic(|| log_in(&config, options, limit)), place);
         let unclaimed = |(session, place): (mysql::Result<Session>, Place<Self>)| {
             if let Ok(session) = session {
-                place.leave(session);
+                drop(place.leave(session));
             }
         };
         match on_thread(limit, log_in, unclaimed).await {

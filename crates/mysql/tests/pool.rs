@@ -17,6 +17,8 @@ struct Tested(Pool);
 impl TestedPool for Tested {
     type Connection = Connection;
 
+    const LOGINS_GO_ON: bool = true;
+
     fn new(config: &ConnectionConfig) -> Result<Self> {
         Pool::new(config).map(Self)
     }

@@ -58,6 +58,9 @@ pub trait TestedPool: Clone + Send + Sync + 'static {
     /// A connection on loan.
     type Connection: Send + 'static;
 
+    /// Whether a login ends although its caller has taken another connection, and is left to the pool.
+    const LOGINS_GO_ON: bool = false;
+
     /// The driver's `Pool::new`.
     ///
     /// # Errors
@@ -247,6 +250,7 @@ checks! {
     black_holed_connections_are_reported_at_the_limit,
     black_holed_connections_cost_one_probe_together,
     a_slow_connect_delays_nobody_who_can_be_served,
+    a_login_that_goes_on_counts_against_the_maximum,
     a_stuck_connect_delays_nobody_for_long_although_others_wait,
     a_thousand_callers_of_an_empty_pool_log_in_no_more_often_than_its_maximum,
     a_wait_is_told_within_the_span_of_the_call,
@@ -492,9 +496,35 @@ async fn a_slow_connect_delays_nobody_who_can_be_served<P: TestedPool>(bench: &B
     bench.proxy.release();
     equal("the connection", P::connection_id(&mut served).await, first_id)?;
     drop((served, other));
-    // A driver that blocks goes on, and leaves what it has opened to others.
-    eventually("the attempt ends", || Ok(bench.on_server()? == pool.status().size)).await?;
-    lend_all(&pool, 3).await.map(drop)
+    let (open, opened) = if P::LOGINS_GO_ON { (3, 3) } else { (2, 4) };
+    eventually("the attempt ends", || Ok(bench.on_server()? == open && pool.status().idle == open)).await?;
+    lend_all(&pool, 3).await?;
+    equal("the connections that were opened", bench.proxy.report().connections.len(), opened)
+}
+
+async fn a_login_that_goes_on_counts_against_the_maximum<P: TestedPool>(bench: &Bench<P>) -> Result<(), Failure> {
+    let pool = bench.pool(2)?;
+    let (first, _) = lend(&pool).await?;
+    bench.proxy.hold();
+    let caller = || {
+        let pool = pool.clone();
+        task::spawn(async move { pool.get().await })
+    };
+    let slow = caller();
+    eventually("the second is being opened", || Ok(bench.proxy.report().connections.len() == 2)).await?;
+    drop(first);
+    let served = prompt("the one who opens is served by a connection that comes back", joined(slow)).await???;
+    let next = caller();
+    // Where the login has ended with its caller's wait, there is a place for another.
+    let opened = if P::LOGINS_GO_ON { 2 } else { 3 };
+    eventually("the next waits", || Ok(pool.status().waiting == 1 && bench.proxy.report().connections.len() == opened))
+        .await?;
+    // Long enough for one more to be opened, were there a place.
+    sleep(SHORT).await;
+    equal("the connections that were opened", bench.proxy.report().connections.len(), opened)?;
+    bench.proxy.release();
+    drop((served, prompt("the next is served", joined(next)).await???));
+    equal("the connections that were opened in all", bench.proxy.report().connections.len(), opened)
 }
 
 async fn a_stuck_connect_delays_nobody_for_long_although_others_wait<P: TestedPool>(

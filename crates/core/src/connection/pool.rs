@@ -16,7 +16,7 @@ use std::{
 };
 
 use futures_util::future::{Either, join_all, select};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tracing::debug;
 
 use super::{ConnectionConfig, clock::Clock};
@@ -190,25 +190,28 @@ pub trait Connector: Sized + Send + Sync + 'static {
     }
 }
 
-/// One of the [maximum](PoolPolicy::max_connections) of connections. It is free again when all clones are dropped.
+/// One of the [maximum](PoolPolicy::max_connections) of connections, shared with the claim that it was opened for: free again
+/// when both are dropped.
 pub struct Place<C: Connector> {
     shared: Arc<Shared<C>>,
     _permit: Arc<Option<OwnedSemaphorePermit>>,
 }
 
 impl<C: Connector> Place<C> {
-    /// Leaves a new `connection`, whose caller waits for it no longer, to others; closes it where the pool has enough.
-    pub fn leave(self, connection: C::Connection) {
+    /// Leaves a new `connection`, whose caller waits for it no longer, to others; gives it back where the pool has enough
+    /// or is closed.
+    #[must_use = "it is to be closed before the place is free"]
+    pub fn leave(&self, connection: C::Connection) -> Option<C::Connection> {
         let max = self.shared.connector.config().pool().max_connections;
         let mut state = self.shared.state();
-        // The caller may have gone on with another connection in the same place.
+        // The caller may have gone on with another connection in the same place, after a long login.
         if state.closed || state.idle.len() + state.claims >= max {
-            drop(state);
-            return self.shared.connector.discard(connection);
+            return Some(connection);
         }
         state.idle.push(Slot::new(connection));
         drop(state);
         self.shared.changed.notify_waiters();
+        None
     }
 }
 
@@ -219,6 +222,7 @@ impl<C: Connector> fmt::Debug for Place<C> {
 }
 
 /// A claim's place; shared only once something may go on after the claim has been given up, since that allocates.
+#[derive(Default)]
 struct Held {
     /// Until it is shared.
     permit: Option<OwnedSemaphorePermit>,
@@ -281,11 +285,6 @@ struct State<T> {
 }
 
 impl<T> State<T> {
-    /// Those who have a place and no connection yet wait, too.
-    fn others_wait_for_a_place(&self) -> bool {
-        !self.closed && self.waiting > self.claims - self.in_use
-    }
-
     /// What has to happen to an idle connection; `None` when it is given up.
     fn checkout(&self, slot: &Slot<T>, policy: &PoolPolicy) -> Option<Checkout> {
         if self.found_dead.is_some_and(|found| slot.returned <= found) {
@@ -315,6 +314,15 @@ impl<T> Slot<T> {
 impl<C: Connector> Shared<C> {
     fn state(&self) -> MutexGuard<'_, State<C::Connection>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place that nobody waits for.
+    fn free_place(&self) -> Result<Option<Held>> {
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(permit) => Ok(Some(Held::new(permit))),
+            Err(TryAcquireError::NoPermits) => Ok(None),
+            Err(TryAcquireError::Closed) => Err(Error::closed()),
+        }
     }
 
     /// The next idle connection that can be handed out, after a probe where one is due.
@@ -363,22 +371,30 @@ impl<C: Connector> Shared<C> {
 
     /// An idle connection, or a new one, whichever can be had first.
     ///
-    /// While others wait for a place, a connection that comes back is theirs: the caller would drop its login half done,
-    /// and they would begin another. It is the caller's all the same once the login takes longer than a healthy one.
+    /// A login may go on after the caller has taken a connection that came back, so that takes a second place. While others
+    /// wait for one, the connection is theirs: they would begin a login of their own where the caller's is half done. It
+    /// is the caller's all the same once the login takes longer than a healthy one.
     async fn take_or_open(self: &Arc<Self>, place: &mut Held) -> Result<Slot<C::Connection>> {
-        let (started, healthy) = (Instant::now(), self.connector.config().pool().probe_timeout());
-        let mut opening = None;
+        let healthy = self.connector.config().pool().probe_timeout();
+        let mut opening: Option<(Instant, _)> = None;
         loop {
             // Listen before looking: a connection that comes back in between is not missed.
             let changed = pin!(self.changed.notified());
-            let left_to_others =
-                opening.is_some() && started.elapsed() < healthy && self.state().others_wait_for_a_place();
-            if !left_to_others && let Some(slot) = self.take_idle(place).await? {
+            let beside_a_login = opening.as_ref().is_some_and(|(began, _)| began.elapsed() < healthy);
+            let mut second = if beside_a_login { self.free_place()? } else { None };
+            if (!beside_a_login || second.is_some())
+                && let Some(slot) = self.take_idle(second.as_mut().unwrap_or(place)).await?
+            {
+                if let Some(second) = second {
+                    *place = second;
+                }
                 return Ok(slot);
             }
+            drop(second);
             // Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times the
             // instructions).
-            let under_way = opening.get_or_insert_with(|| Box::pin(self.open(place.share(self))));
+            let (_, under_way) =
+                opening.get_or_insert_with(|| (Instant::now(), Box::pin(self.open(place.share(self)))));
             if let Either::Left((opened, _)) = select(under_way, changed).await {
                 return opened;
             }
@@ -430,8 +446,7 @@ impl<C: Connector> Pool<C> {
     /// connection that was used last needs no probe. The driver crate needs no clock for it.
     #[must_use]
     pub fn try_acquire(&self) -> Option<Lease<C>> {
-        // There is no free place while others wait for one.
-        let permit = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
+        let place = self.0.free_place().ok()??;
         let mut state = self.0.state();
         let last = state.idle.last().filter(|_| !state.closed)?;
         if state.checkout(last, self.connector().config().pool()) != Some(Checkout::Use) {
@@ -441,7 +456,7 @@ impl<C: Connector> Pool<C> {
         state.claims += 1;
         state.in_use += 1;
         drop(state);
-        let claim = Claim { pool: self.clone(), slot, waiting: None, place: Held::new(permit) };
+        let claim = Claim { pool: self.clone(), slot, waiting: None, place };
         Some(Lease { claim, in_flight: false })
     }
 
@@ -615,6 +630,8 @@ impl<C: Connector> Drop for Claim<C> {
             state.idle.push(slot);
         }
         drop(state);
+        // Before anybody is told, since the connection can be taken only with a place.
+        drop(mem::take(&mut self.place));
         if heard {
             self.pool.0.changed.notify_waiters();
         }
