@@ -1,7 +1,10 @@
 //! The worked example on this driver: players in a TiDB table.
 
 use async_trait::async_trait;
-use mysql_async::{Params, Row, Value, prelude::Queryable};
+use mysql_async::{
+    FromRowError, Params, Row, Value,
+    prelude::{FromRow, Queryable},
+};
 use tidb_connect_core::{
     ConnectionConfig, Error, Phase, Result, RetryPolicy,
     players::{
@@ -87,9 +90,9 @@ impl PlayerStore for MysqlAsyncStore {
 
     async fn list(&self, after: Option<PlayerId>, limit: u32) -> Result<Vec<Player>> {
         let mut connection = self.pool.get().await?;
-        let rows: Vec<Row> =
+        let rows: Vec<Listed> =
             connection.exec(sql::LIST, (sql::after(after), limit)).await.map_err(failed("list", Phase::Read))?;
-        rows.into_iter().map(|row| player(row, "list")).collect()
+        rows.into_iter().map(|Listed(player)| player).collect()
     }
 
     async fn count(&self) -> Result<u64> {
@@ -175,6 +178,15 @@ fn row(player: &NewPlayer) -> [Value; 3] {
 
 fn required(row: Option<Row>, operation: &'static str) -> Result<Row> {
     row.ok_or_else(|| Error::decode(DRIVER, operation, "0", "the server sent no row"))
+}
+
+/// A player of a list, made as its row comes: the rows of a whole page take several times as much.
+struct Listed(Result<Player>);
+
+impl FromRow for Listed {
+    fn from_row_opt(row: Row) -> std::result::Result<Self, FromRowError> {
+        Ok(Self(player(row, "list")))
+    }
 }
 
 fn player(mut row: Row, operation: &'static str) -> Result<Player> {

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -13,11 +13,13 @@ use tokio::{
 };
 
 /// Limits one wait after another, by one timer that stays armed in between: to set one for each call cost more
-/// instructions than all else that a pool does.
+/// instructions than all else that a pool does. It goes off once in a `limit` at most, and is set again where the wait has
+/// begun since.
 #[derive(Default)]
 pub(super) struct Clock {
     timer: Option<Timer>,
-    running: bool,
+    /// Of the wait that is under way.
+    deadline: Option<Instant>,
 }
 
 struct Timer {
@@ -28,28 +30,33 @@ struct Timer {
 
 impl Clock {
     pub(super) fn stop(&mut self) {
-        self.running = false;
+        self.deadline = None;
     }
 
     /// Whether `limit` has passed since this was first asked after a [`stop`](Self::stop).
     pub(super) fn poll_passed(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.running {
+        if self.deadline.is_none() {
             // A limit beyond the end of time never passes.
             let Some(deadline) = Instant::now().checked_add(limit) else { return Poll::Pending };
             self.start(deadline);
         }
-        match &mut self.timer {
-            Some(timer) => timer.sleep.as_mut().poll(cx),
-            None => Poll::Pending,
+        let (Some(deadline), Some(Timer { sleep, .. })) = (self.deadline, &mut self.timer) else {
+            return Poll::Pending;
+        };
+        loop {
+            ready!(sleep.as_mut().poll(cx));
+            if sleep.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
         }
     }
 
     fn start(&mut self, deadline: Instant) {
-        self.running = true;
+        self.deadline = Some(deadline);
         let runtime = Handle::current().id();
-        match &mut self.timer {
-            Some(timer) if timer.runtime == runtime => timer.sleep.as_mut().reset(deadline),
-            timer => *timer = Some(Timer { sleep: Box::pin(sleep_until(deadline)), runtime }),
+        if self.timer.as_ref().is_none_or(|timer| timer.runtime != runtime || timer.sleep.deadline() > deadline) {
+            self.timer = Some(Timer { sleep: Box::pin(sleep_until(deadline)), runtime });
         }
     }
 }

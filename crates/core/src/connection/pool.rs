@@ -16,7 +16,7 @@ use std::{
 };
 
 use futures_util::future::{Either, join_all, select};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tracing::debug;
 
 use super::{ConnectionConfig, clock::Clock};
@@ -36,7 +36,7 @@ pub struct PoolPolicy {
 
 /// What has to happen to an idle connection before it is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Checkout {
+enum Checkout {
     /// Hand it out as it is.
     Use,
     /// Ask the server first (one round trip), since it may have closed the connection.
@@ -124,23 +124,13 @@ impl PoolPolicy {
         self.acquire_timeout.min(Duration::from_secs(5))
     }
 
-    /// What to do with a connection of this `age` that has been idle for `idle`.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tidb_connect_core::pool::{Checkout, PoolPolicy};
-    ///
-    /// let policy = PoolPolicy::default();
-    /// let (ms, s) = (Duration::from_millis, Duration::from_secs);
-    /// assert_eq!(policy.checkout(s(20), ms(3)), Checkout::Use);
-    /// assert_eq!(policy.checkout(s(20), s(9)), Checkout::Probe);
-    /// assert_eq!(policy.checkout(s(300), ms(3)), Checkout::Replace);
-    /// ```
-    #[must_use]
-    pub fn checkout(&self, age: Duration, idle: Duration) -> Checkout {
-        if age >= self.recycle {
+    /// What to do with a connection that was `opened` and `returned` then.
+    fn checkout(&self, opened: Instant, returned: Instant, now: Instant) -> Checkout {
+        // A sum, which costs a fraction of a difference; none lies beyond the end of time.
+        let passed = |since: Instant, limit| since.checked_add(limit).is_some_and(|end| end <= now);
+        if passed(opened, self.recycle) {
             Checkout::Replace
-        } else if idle > self.probe_after {
+        } else if passed(returned, self.probe_after) {
             Checkout::Probe
         } else {
             Checkout::Use
@@ -192,25 +182,41 @@ pub trait Connector: Sized + Send + Sync + 'static {
 
 /// One of the [maximum](PoolPolicy::max_connections) of connections, shared with the claim that it was opened for: free again
 /// when both are dropped.
-pub struct Place<C: Connector> {
-    shared: Arc<Shared<C>>,
-    _permit: Arc<Option<OwnedSemaphorePermit>>,
+pub struct Place<C: Connector>(Arc<Taken<C>>);
+
+/// A place that somebody has.
+struct Taken<C: Connector>(Arc<Shared<C>>);
+
+impl<C: Connector> Drop for Taken<C> {
+    fn drop(&mut self) {
+        let queued = self.0.state().give_up_place();
+        self.0.hand_on(queued);
+    }
 }
 
 impl<C: Connector> Place<C> {
+    fn new(pool: &Arc<Shared<C>>) -> Self {
+        Self(Arc::new(Taken(Arc::clone(pool))))
+    }
+
+    fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
     /// Leaves a new `connection`, whose caller waits for it no longer, to others; gives it back where the pool has enough
     /// or is closed.
     #[must_use = "it is to be closed before the place is free"]
     pub fn leave(&self, connection: C::Connection) -> Option<C::Connection> {
-        let max = self.shared.connector.config().pool().max_connections;
-        let mut state = self.shared.state();
+        let shared = &self.0.0;
+        let max = shared.connector.config().pool().max_connections;
+        let mut state = shared.state();
         // The caller may have gone on with another connection in the same place, after a long login.
         if state.closed || state.idle.len() + state.claims >= max {
             return Some(connection);
         }
         state.idle.push(Slot::new(connection));
         drop(state);
-        self.shared.changed.notify_waiters();
+        shared.changed.notify_waiters();
         None
     }
 }
@@ -218,26 +224,6 @@ impl<C: Connector> Place<C> {
 impl<C: Connector> fmt::Debug for Place<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Place").finish_non_exhaustive()
-    }
-}
-
-/// A claim's place; shared only once something may go on after the claim has been given up, since that allocates.
-#[derive(Default)]
-struct Held {
-    /// Until it is shared.
-    permit: Option<OwnedSemaphorePermit>,
-    shared: Option<Arc<Option<OwnedSemaphorePermit>>>,
-}
-
-impl Held {
-    fn new(permit: OwnedSemaphorePermit) -> Self {
-        Self { permit: Some(permit), shared: None }
-    }
-
-    fn share<C: Connector>(&mut self, pool: &Arc<Shared<C>>) -> Place<C> {
-        let permit = &mut self.permit;
-        let permit = self.shared.get_or_insert_with(|| Arc::new(permit.take()));
-        Place { shared: Arc::clone(pool), _permit: Arc::clone(permit) }
     }
 }
 
@@ -264,15 +250,20 @@ pub struct Pool<C: Connector>(Arc<Shared<C>>);
 
 struct Shared<C: Connector> {
     connector: C,
-    places: Arc<Semaphore>,
     state: Mutex<State<C::Connection>>,
+    /// Places that were given up while somebody was queued for one; served in the order of coming.
+    handed_on: Semaphore,
     /// Tells of connections that came back, of places given up, and of the close.
     changed: Notify,
 }
 
 struct State<T> {
     /// In the order in which they came back: the last is the one most likely to be alive, and needs no probe.
-    idle: Vec<Slot<T>>,
+    idle: Vec<Box<Slot<T>>>,
+    /// How many more connections may be open.
+    free_places: usize,
+    /// How many callers have come while no place was free, and have none yet.
+    queued: usize,
     /// How many claims there are.
     claims: usize,
     /// How many connections are lent.
@@ -285,14 +276,18 @@ struct State<T> {
 }
 
 impl<T> State<T> {
+    /// Gives up a place; whether it is to be [handed on](Shared::hand_on) to somebody.
+    fn give_up_place(&mut self) -> bool {
+        self.free_places += usize::from(self.queued == 0);
+        self.queued > 0
+    }
+
     /// What has to happen to an idle connection; `None` when it is given up.
     fn checkout(&self, slot: &Slot<T>, policy: &PoolPolicy) -> Option<Checkout> {
         if self.found_dead.is_some_and(|found| slot.returned <= found) {
             return None;
         }
-        let now = Instant::now();
-        let since = |then| now.saturating_duration_since(then);
-        Some(policy.checkout(since(slot.opened), since(slot.returned)))
+        Some(policy.checkout(slot.opened, slot.returned, Instant::now()))
     }
 }
 
@@ -305,9 +300,10 @@ struct Slot<T> {
 }
 
 impl<T> Slot<T> {
-    fn new(connection: T) -> Self {
+    /// Boxed, since it is moved at every turn.
+    fn new(connection: T) -> Box<Self> {
         let now = Instant::now();
-        Self { connection, clock: Clock::default(), opened: now, returned: now }
+        Box::new(Self { connection, clock: Clock::default(), opened: now, returned: now })
     }
 }
 
@@ -316,17 +312,34 @@ impl<C: Connector> Shared<C> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place that nobody waits for.
-    fn free_place(&self) -> Result<Option<Held>> {
-        match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(permit) => Ok(Some(Held::new(permit))),
-            Err(TryAcquireError::NoPermits) => Ok(None),
-            Err(TryAcquireError::Closed) => Err(Error::closed()),
+    /// Takes a place that nobody waits for, if there is one.
+    fn take_place(&self, state: &mut State<C::Connection>) -> bool {
+        if state.free_places > 0 {
+            state.free_places -= 1;
+            return true;
+        }
+        // Those who were queued may have gone before a place was handed on to them.
+        self.handed_on.try_acquire().map(SemaphorePermit::forget).is_ok()
+    }
+
+    /// A place beside the caller's own.
+    fn another_place(self: &Arc<Self>) -> Result<Option<Place<C>>> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(Error::closed());
+        }
+        Ok(self.take_place(&mut state).then(|| Place::new(self)))
+    }
+
+    /// Hands a place on to who has waited longest, without the lock, since that wakes a task.
+    fn hand_on(&self, queued: bool) {
+        if queued {
+            self.handed_on.add_permits(1);
         }
     }
 
     /// The next idle connection that can be handed out, after a probe where one is due.
-    async fn take_idle(self: &Arc<Self>, place: &mut Held) -> Result<Option<Slot<C::Connection>>> {
+    async fn take_idle(self: &Arc<Self>, place: &mut Option<Place<C>>) -> Result<Option<Box<Slot<C::Connection>>>> {
         loop {
             let (mut slot, checkout) = {
                 let mut state = self.state();
@@ -344,7 +357,7 @@ impl<C: Connector> Shared<C> {
                 }
                 Some(Checkout::Use) => return Ok(Some(slot)),
                 Some(Checkout::Probe) => {
-                    let Some(connection) = Box::pin(self.connector.probe(slot.connection, place.share(self))).await
+                    let Some(connection) = Box::pin(self.connector.probe(slot.connection, self.share(place))).await
                     else {
                         self.state().found_dead = Some(Instant::now());
                         debug!(target: TARGET, probed = true, "connection found dead");
@@ -362,7 +375,12 @@ impl<C: Connector> Shared<C> {
         }
     }
 
-    async fn open(&self, place: Place<C>) -> Result<Slot<C::Connection>> {
+    /// The claim's own place, to go on with after the claim has been given up.
+    fn share(self: &Arc<Self>, place: &mut Option<Place<C>>) -> Place<C> {
+        place.get_or_insert_with(|| Place::new(self)).share()
+    }
+
+    async fn open(&self, place: Place<C>) -> Result<Box<Slot<C::Connection>>> {
         let started = Instant::now();
         let connection = self.connector.connect(place).await?;
         debug!(target: TARGET, took_ms = milliseconds(started.elapsed()), "connection opened");
@@ -374,27 +392,28 @@ impl<C: Connector> Shared<C> {
     /// A login may go on after the caller has taken a connection that came back, so that takes a second place. While others
     /// wait for one, the connection is theirs: they would begin a login of their own where the caller's is half done. It
     /// is the caller's all the same once the login takes longer than a healthy one.
-    async fn take_or_open(self: &Arc<Self>, place: &mut Held) -> Result<Slot<C::Connection>> {
+    async fn take_or_open(self: &Arc<Self>, place: &mut Option<Place<C>>) -> Result<Box<Slot<C::Connection>>> {
         let healthy = self.connector.config().pool().probe_timeout();
         let mut opening: Option<(Instant, _)> = None;
         loop {
             // Listen before looking: a connection that comes back in between is not missed.
             let changed = pin!(self.changed.notified());
             let beside_a_login = opening.as_ref().is_some_and(|(began, _)| began.elapsed() < healthy);
-            let mut second = if beside_a_login { self.free_place()? } else { None };
-            if (!beside_a_login || second.is_some())
-                && let Some(slot) = self.take_idle(second.as_mut().unwrap_or(place)).await?
-            {
-                if let Some(second) = second {
-                    *place = second;
+            if !beside_a_login {
+                if let Some(slot) = self.take_idle(place).await? {
+                    return Ok(slot);
                 }
-                return Ok(slot);
+            } else if let Some(second) = self.another_place()? {
+                let mut second = Some(second);
+                if let Some(slot) = self.take_idle(&mut second).await? {
+                    *place = second;
+                    return Ok(slot);
+                }
             }
-            drop(second);
             // Boxed, since every caller's future would otherwise carry the whole login (measured: 5.6 times the
             // instructions).
             let (_, under_way) =
-                opening.get_or_insert_with(|| (Instant::now(), Box::pin(self.open(place.share(self)))));
+                opening.get_or_insert_with(|| (Instant::now(), Box::pin(self.open(self.share(place)))));
             if let Either::Left((opened, _)) = select(under_way, changed).await {
                 return opened;
             }
@@ -409,18 +428,20 @@ impl<C: Connector> Pool<C> {
     /// [`ErrorKind::Config`] when [`ConnectionConfig::validate`] finds something wrong.
     pub fn new(connector: C) -> Result<Self> {
         connector.config().validate()?;
-        let max = connector.config().pool().max_connections.min(Semaphore::MAX_PERMITS);
+        let free_places = connector.config().pool().max_connections;
         Ok(Self(Arc::new(Shared {
             connector,
-            places: Arc::new(Semaphore::new(max)),
             state: Mutex::new(State {
                 idle: Vec::new(),
+                free_places,
+                queued: 0,
                 claims: 0,
                 in_use: 0,
                 waiting: 0,
                 closed: false,
                 found_dead: None,
             }),
+            handed_on: Semaphore::new(0),
             changed: Notify::new(),
         })))
     }
@@ -446,17 +467,18 @@ impl<C: Connector> Pool<C> {
     /// connection that was used last needs no probe. The driver crate needs no clock for it.
     #[must_use]
     pub fn try_acquire(&self) -> Option<Lease<C>> {
-        let place = self.0.free_place().ok()??;
         let mut state = self.0.state();
         let last = state.idle.last().filter(|_| !state.closed)?;
-        if state.checkout(last, self.connector().config().pool()) != Some(Checkout::Use) {
+        if state.checkout(last, self.connector().config().pool()) != Some(Checkout::Use)
+            || !self.0.take_place(&mut state)
+        {
             return None;
         }
         let slot = state.idle.pop();
         state.claims += 1;
         state.in_use += 1;
         drop(state);
-        let claim = Claim { pool: self.clone(), slot, waiting: None, place };
+        let claim = Claim { pool: self.clone(), slot, waiting: None, place: None };
         Some(Lease { claim, in_flight: false })
     }
 
@@ -466,9 +488,11 @@ impl<C: Connector> Pool<C> {
     /// [`ErrorKind::Closed`] after [`close`](Self::close).
     pub async fn claim(&self) -> Result<Claim<C>> {
         let waiting = Waiting::new(self.clone());
-        let permit = Arc::clone(&self.0.places).acquire_owned().await.map_err(|_| Error::closed())?;
+        if let Some(_queued) = Queued::unless_free(&self.0)? {
+            self.0.handed_on.acquire().await.map_err(|_| Error::closed())?.forget();
+        }
         self.0.state().claims += 1;
-        Ok(Claim { pool: self.clone(), slot: None, waiting: Some(waiting), place: Held::new(permit) })
+        Ok(Claim { pool: self.clone(), slot: None, waiting: Some(waiting), place: None })
     }
 
     /// The error for a caller whose [`acquire_timeout`](PoolPolicy::acquire_timeout) has passed.
@@ -509,7 +533,7 @@ impl<C: Connector> Pool<C> {
     /// back when nobody waits here any more is closed with the pool.
     pub async fn close(&self) {
         self.0.state().closed = true;
-        self.0.places.close();
+        self.0.handed_on.close();
         self.0.changed.notify_waiters();
         loop {
             // Listen before looking: a connection that comes back in between is not missed.
@@ -571,14 +595,39 @@ impl<C: Connector> Drop for Waiting<C> {
     }
 }
 
+/// A caller without a place, counted.
+struct Queued<'a, C: Connector>(&'a Shared<C>);
+
+impl<'a, C: Connector> Queued<'a, C> {
+    /// `None` with a place, where one is free.
+    fn unless_free(shared: &'a Shared<C>) -> Result<Option<Self>> {
+        let mut state = shared.state();
+        if state.closed {
+            return Err(Error::closed());
+        }
+        if shared.take_place(&mut state) {
+            return Ok(None);
+        }
+        state.queued += 1;
+        Ok(Some(Self(shared)))
+    }
+}
+
+impl<C: Connector> Drop for Queued<'_, C> {
+    fn drop(&mut self) {
+        self.0.state().queued -= 1;
+    }
+}
+
 /// A place in the pool, for a connection. Dropping it gives it up.
 pub struct Claim<C: Connector> {
     pool: Pool<C>,
     /// The connection, while it is lent.
-    slot: Option<Slot<C::Connection>>,
+    slot: Option<Box<Slot<C::Connection>>>,
     /// Until there is one.
     waiting: Option<Waiting<C>>,
-    place: Held,
+    /// Once it is shared; until then the claim itself is the place.
+    place: Option<Place<C>>,
 }
 
 impl<C: Connector> Claim<C> {
@@ -593,7 +642,7 @@ impl<C: Connector> Claim<C> {
         Ok(Lease { claim: self, in_flight: false })
     }
 
-    fn lend(&mut self, slot: Slot<C::Connection>) -> Result<()> {
+    fn lend(&mut self, slot: Box<Slot<C::Connection>>) -> Result<()> {
         let mut state = self.pool.0.state();
         if state.closed {
             // To be told goodbye with the idle ones.
@@ -629,9 +678,12 @@ impl<C: Connector> Drop for Claim<C> {
             state.in_use -= 1;
             state.idle.push(slot);
         }
+        let shared = self.place.take();
+        let queued = shared.is_none() && state.give_up_place();
         drop(state);
         // Before anybody is told, since the connection can be taken only with a place.
-        drop(mem::take(&mut self.place));
+        self.pool.0.hand_on(queued);
+        drop(shared);
         if heard {
             self.pool.0.changed.notify_waiters();
         }
@@ -662,7 +714,7 @@ impl<C: Connector> Lease<C> {
         if mem::replace(&mut self.in_flight, true) {
             return Err(Unusable);
         }
-        let Slot { connection, clock, .. } = self.claim.slot.as_mut().expect("present until drop");
+        let Slot { connection, clock, .. } = &mut **self.claim.slot.as_mut().expect("present until drop");
         clock.stop();
         Ok((connection, Call { in_flight: &mut self.in_flight, clock, shared: &self.claim.pool.0 }))
     }
@@ -751,5 +803,69 @@ impl<C: Connector> Drop for Lease<C> {
 impl<C: Connector> fmt::Debug for Lease<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease").field("in_flight", &self.in_flight).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    /// Opens one connection; the login of any other never ends.
+    struct One(ConnectionConfig, Mutex<bool>);
+
+    impl Connector for One {
+        type Connection = ();
+
+        const DRIVER: &'static str = "one";
+
+        fn config(&self) -> &ConnectionConfig {
+            &self.0
+        }
+
+        async fn connect(&self, _: Place<Self>) -> Result<()> {
+            if mem::replace(&mut *self.1.lock().unwrap(), true) { pending().await } else { Ok(()) }
+        }
+
+        fn probe(&self, (): (), _: Place<Self>) -> impl Future<Output = Option<()>> {
+            ready(Some(()))
+        }
+
+        fn disconnect(&self, (): ()) -> impl Future<Output = ()> {
+            ready(())
+        }
+    }
+
+    #[test]
+    fn a_place_handed_on_to_somebody_who_has_gone_is_free() {
+        let config = ConnectionConfig::new().with_pool(PoolPolicy::default().with_max_connections(2));
+        let pool = Pool::new(One(config, Mutex::new(false))).unwrap();
+        let lease = pool.acquire().now_or_never().unwrap().unwrap();
+        let mut opener = pin!(pool.acquire());
+        assert!(opener.as_mut().now_or_never().is_none());
+        {
+            let mut queued = pin!(pool.claim());
+            assert!(queued.as_mut().now_or_never().is_none());
+            drop(lease);
+        }
+        // Beside its login, it takes the connection only with a place of its own.
+        assert!(opener.now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_connection_is_probed_after_idling_and_replaced_when_old() {
+        let (policy, opened) = (PoolPolicy::default(), Instant::now());
+        let checkout = |age: u64, idle: u64| {
+            let now = opened + Duration::from_millis(age);
+            policy.checkout(opened, now - Duration::from_millis(idle), now)
+        };
+        assert_eq!(checkout(299_999, 499), Checkout::Use);
+        assert_eq!(checkout(299_999, 500), Checkout::Probe);
+        assert_eq!(checkout(300_000, 0), Checkout::Replace);
+        let never = policy.clone().with_recycle(Duration::MAX).with_probe_after(Duration::MAX);
+        assert_eq!(never.checkout(opened, opened, opened + Duration::from_secs(1 << 30)), Checkout::Use);
     }
 }

@@ -110,7 +110,8 @@ impl NewPlayer {
 /// `"a"`: such a name is refused when it is stored, and not found when it is looked up.
 #[must_use]
 pub fn is_valid_name(name: &str) -> bool {
-    (1..=MAX_NAME).contains(&name.chars().count()) && !name.ends_with(' ')
+    let is_short = name.len() <= MAX_NAME || name.chars().nth(MAX_NAME).is_none();
+    is_short && !name.is_empty() && !name.ends_with(' ')
 }
 
 /// Refuses a name that no player can have.
