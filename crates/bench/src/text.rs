@@ -1,22 +1,22 @@
 //! A run in a terminal.
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, TableComponent, presets};
+use comfy_table::{CellAlignment, Table, TableComponent, presets};
 
 use crate::{Measured, Point, Run, Seen, Sweep, Workload};
 
 impl Run {
-    /// As tables that are `width` columns wide.
+    /// As tables that fit into 80 columns.
     #[must_use]
-    pub fn text(&self, width: u16) -> String {
+    pub fn text(&self) -> String {
         let machine = &self.machine;
         let cores = machine.cores.map_or_else(String::new, |cores| format!(", {cores} cores"));
         let mut text = format!("{}, {}\n{} {}{cores}\n", self.server, self.date, machine.os, machine.architecture);
         if !machine.optimized {
-            text += "compiled without optimisations, so that the ratios are not those of a program in use\n";
+            text += "compiled without optimisations, so that ratios are not those of a program in use\n";
         }
         for measurement in &self.measurements {
             let header = ["", "× bare", "(range)", "a second", "p50 ms", "p99 ms", "p99.9 ms"].map(str::to_owned);
-            let table = table(width, header.into(), measurement.subjects.iter().map(|of| row(of).into()));
+            let table = table(header.into(), measurement.subjects.iter().map(|of| row(of).into()));
             text += &format!("\n{}\n{table}\n", self.heading(&measurement.point));
             for subject in measurement.subjects.iter().filter(|subject| subject.errors() > 0) {
                 let first = subject.first_error.as_deref().unwrap_or_default();
@@ -30,21 +30,23 @@ impl Run {
             }
         }
         for sweep in Workload::ALL.into_iter().flat_map(|workload| self.sweeps(workload)) {
-            text += &self.growth(&sweep, width);
+            text += &self.growth(&sweep);
         }
         let what = match self.settings.rate {
             None => "throughput",
             Some(_) => "median latency, counted from when an operation was due",
         };
         text + &format!(
-            "\n× bare: the time of an operation as a multiple of the bare driver's in the same round, by {what};\n\
-             the median of {} rounds and their range. The other numbers are those of this machine at this moment.\n",
+            "\n× bare: the time of an operation as a multiple of the bare driver's in the same\n\
+             round, by {what};\n\
+             the median of {} rounds and their range. The other numbers are those of this\n\
+             machine at this moment.\n",
             self.settings.rounds
         )
     }
 
     /// What each subject did, and held, with more and more of something.
-    fn growth(&self, sweep: &Sweep<'_>, width: u16) -> String {
+    fn growth(&self, sweep: &Sweep<'_>) -> String {
         let seen = Seen::speed(sweep, self.settings.is_open());
         let mut text = String::new();
         for seen in [Some(seen), Seen::heap(sweep)].into_iter().flatten() {
@@ -59,7 +61,7 @@ impl Run {
                 });
                 [name].into_iter().chain(cells).collect()
             });
-            text += &format!("{}\n", table(width, header, rows));
+            text += &format!("{}\n", table(header, rows));
         }
         text
     }
@@ -71,23 +73,17 @@ impl Run {
     }
 }
 
-fn table(width: u16, header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Table {
+fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table
         .load_preset(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width)
         .set_header(header)
         .add_rows(rows)
         .remove_style(TableComponent::HorizontalLines)
         .remove_style(TableComponent::MiddleIntersections);
     for (number, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 1));
+        column.set_padding((0, 0));
         column.set_cell_alignment(if number == 0 { CellAlignment::Left } else { CellAlignment::Right });
-        // A number can be told without its last digits, a subject not without its name.
-        if number == 0 {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
     }
     table
 }

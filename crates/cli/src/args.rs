@@ -8,7 +8,7 @@ use clap::{
 };
 use tidb_connect_bench::{self as bench, Workload};
 use tidb_connect_compare as compare;
-use tidb_connect_core::{Error, ErrorKind, Result, Setting, Settings};
+use tidb_connect_core::{Error, ErrorKind, Result, Setting, Settings, pool::PoolPolicy};
 
 use crate::{dotenv, driver::Driver};
 
@@ -189,8 +189,8 @@ pub(crate) struct BenchArgs {
     /// How many tasks do it at once
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "32")]
     pub(crate) tasks: Vec<usize>,
-    /// The most connections that each subject may open
-    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "10")]
+    /// The most connections that each subject may open; by default as many as a pool of these crates
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [PoolPolicy::default().max_connections()])]
     pub(crate) connections: Vec<usize>,
     /// How many players there are before it begins
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "10000")]

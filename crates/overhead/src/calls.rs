@@ -12,7 +12,7 @@ use tidb_connect_core::{
 use tidb_connect_mysql::{BlockingStore, MysqlStore};
 use tidb_connect_mysql_async::MysqlAsyncStore;
 use tidb_connect_sqlx::SqlxStore;
-use tokio::runtime;
+use tokio::{runtime, time::timeout};
 
 use crate::Result;
 
@@ -26,10 +26,13 @@ pub(crate) struct Layer {
 }
 
 const ALL: &[&str] = &["sqlx", "mysql", "mysql_async"];
+/// Those that have no time-out for the server's answer.
+const ASYNC: &[&str] = &["sqlx", "mysql_async"];
 
 /// The first is what the others are compared with.
-pub(crate) const LAYERS: [Layer; 4] = [
+pub(crate) const LAYERS: [Layer; 5] = [
     Layer { name: "bare driver", drivers: ALL },
+    Layer { name: "bare driver in tokio's timeout", drivers: ASYNC },
     Layer { name: "pool and connection", drivers: ALL },
     Layer { name: "store", drivers: ALL },
     Layer { name: "blocking store", drivers: &["mysql"] },
@@ -76,6 +79,7 @@ fn limit(call: &str) -> Option<u32> {
 pub(crate) fn make(driver: &str, layer: &str, call: &str, times: u32) -> Result<()> {
     match (driver, layer) {
         ("sqlx", "bare driver") => block_on(bare_sqlx(call, times)),
+        ("sqlx", "bare driver in tokio's timeout") => block_on(limited_sqlx(call, times)),
         ("sqlx", "pool and connection") => block_on(pooled_sqlx(call, times)),
         ("sqlx", _) => block_on(async { through(&SqlxStore::connect(&config()?).await?, call, times).await }),
         ("mysql", "bare driver") => bare_mysql(call, times),
@@ -83,6 +87,7 @@ pub(crate) fn make(driver: &str, layer: &str, call: &str, times: u32) -> Result<
         ("mysql", "store") => block_on(async { through(&MysqlStore::connect(&config()?).await?, call, times).await }),
         ("mysql", _) => blocking(call, times),
         (_, "bare driver") => block_on(bare_mysql_async(call, times)),
+        (_, "bare driver in tokio's timeout") => block_on(limited_mysql_async(call, times)),
         (_, "pool and connection") => block_on(pooled_mysql_async(call, times)),
         (..) => block_on(async { through(&MysqlAsyncStore::connect(&config()?).await?, call, times).await }),
     }
@@ -158,6 +163,16 @@ async fn bare_sqlx(call: &str, times: u32) -> Result<()> {
     Ok(connection.close().await?)
 }
 
+async fn limited_sqlx(call: &str, times: u32) -> Result<()> {
+    let config = config()?;
+    let mut connection = sqlx::MySqlConnection::connect_with(&tidb_connect_sqlx::options(&config)?).await?;
+    for number in 0..times {
+        let call = async { sqlx_call!(&mut connection, call, number) };
+        timeout(config.operation_timeout(), call).await??;
+    }
+    Ok(connection.close().await?)
+}
+
 async fn pooled_sqlx(call: &str, times: u32) -> Result<()> {
     let pool = tidb_connect_sqlx::connect(&config()?).await?;
     for number in 0..times {
@@ -210,6 +225,16 @@ async fn bare_mysql_async(call: &str, times: u32) -> Result<()> {
     let mut connection = mysql_async::Conn::new(tidb_connect_mysql_async::options(&config()?)?).await?;
     for number in 0..times {
         call!(connection, call, number, await)?;
+    }
+    Ok(connection.disconnect().await?)
+}
+
+async fn limited_mysql_async(call: &str, times: u32) -> Result<()> {
+    let config = config()?;
+    let mut connection = mysql_async::Conn::new(tidb_connect_mysql_async::options(&config)?).await?;
+    for number in 0..times {
+        let call = async { call!(connection, call, number, await) };
+        timeout(config.operation_timeout(), call).await??;
     }
     Ok(connection.disconnect().await?)
 }

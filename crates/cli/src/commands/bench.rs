@@ -6,7 +6,7 @@ use tidb_connect_bench::{Bench, Run, Settings};
 use tidb_connect_compare::Driver;
 use tidb_connect_core::{ConnectionConfig, Error, ErrorKind, Result as CoreResult};
 
-use super::{print, progress_bar, read, terminal_width};
+use super::{print, progress_bar, read};
 use crate::{
     args::{BenchArgs, ServerArgs, bench_command},
     failure::{Exit, Failure},
@@ -69,7 +69,7 @@ fn check_local(config: &ConnectionConfig) -> CoreResult<()> {
 fn write(run: &Run, json: bool) -> Result<(), Failure> {
     let text = match json {
         true => serde_json::to_string(run).map_err(|error| Failure::new(Exit::Failed, error))? + "\n",
-        false => run.text(terminal_width()),
+        false => run.text(),
     };
     print(&text)
 }

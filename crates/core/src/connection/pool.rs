@@ -492,7 +492,7 @@ impl<C: Connector> Pool<C> {
             self.0.handed_on.acquire().await.map_err(|_| Error::closed())?.forget();
         }
         self.0.state().claims += 1;
-        Ok(Claim { pool: self.clone(), slot: None, waiting: Some(waiting), place: None })
+        Ok(Claim { pool: self.clone(), slot: None, waiting: Some(Box::new(waiting)), place: None })
     }
 
     /// The error for a caller whose [`acquire_timeout`](PoolPolicy::acquire_timeout) has passed.
@@ -624,8 +624,8 @@ pub struct Claim<C: Connector> {
     pool: Pool<C>,
     /// The connection, while it is lent.
     slot: Option<Box<Slot<C::Connection>>>,
-    /// Until there is one.
-    waiting: Option<Waiting<C>>,
+    /// Until there is one; boxed, since a loan is moved at every turn.
+    waiting: Option<Box<Waiting<C>>>,
     /// Once it is shared; until then the claim itself is the place.
     place: Option<Place<C>>,
 }
