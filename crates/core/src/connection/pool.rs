@@ -60,7 +60,7 @@ impl PoolPolicy {
     /// How many connections may be open at once; they are opened as callers need them. Default: 32.
     ///
     /// A connection to a database in a cloud waits for the network most of the time. With 5 ms added to a round trip, 32
-    /// tasks read 2.5 times as fast by 32 connections as by 10; with none added, as fast (`docs/performance.md`). TiDB
+    /// tasks read some 3 times as fast by 32 connections as by 10; with none added, as fast (`docs/performance.md`). TiDB
     /// Cloud Starter takes 400 connections, those of 12 such programs.
     #[must_use]
     pub fn with_max_connections(mut self, max: usize) -> Self {
