@@ -260,7 +260,7 @@ struct Shared<C: Connector> {
 struct State<T> {
     /// In the order in which they came back: the last is the one most likely to be alive, and needs no probe.
     idle: Vec<Box<Slot<T>>>,
-    /// How many more connections may be open.
+    /// Places that nobody has, nor waits for.
     free_places: usize,
     /// How many callers have come while no place was free, and have none yet.
     queued: usize,
