@@ -33,7 +33,7 @@ impl Clock {
         self.deadline = None;
     }
 
-    /// Whether `limit` has passed since this was first asked after a [`stop`](Self::stop).
+    /// Whether `limit`, which is the same each time, has passed since this was first asked after a [`stop`](Self::stop).
     pub(super) fn poll_passed(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
         if self.deadline.is_none() {
             // A limit beyond the end of time never passes.
@@ -55,7 +55,7 @@ impl Clock {
     fn start(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);
         let runtime = Handle::current().id();
-        if self.timer.as_ref().is_none_or(|timer| timer.runtime != runtime || timer.sleep.deadline() > deadline) {
+        if self.timer.as_ref().is_none_or(|timer| timer.runtime != runtime) {
             self.timer = Some(Timer { sleep: Box::pin(sleep_until(deadline)), runtime });
         }
     }

@@ -313,22 +313,16 @@ impl<C: Connector> Shared<C> {
     }
 
     /// Takes a place that nobody waits for, if there is one.
-    fn take_place(&self, state: &mut State<C::Connection>) -> bool {
-        if state.free_places > 0 {
-            state.free_places -= 1;
-            return true;
-        }
-        // Those who were queued may have gone before a place was handed on to them.
-        self.handed_on.try_acquire().map(SemaphorePermit::forget).is_ok()
-    }
-
-    /// A place beside the caller's own.
-    fn another_place(self: &Arc<Self>) -> Result<Option<Place<C>>> {
-        let mut state = self.state();
+    fn take_place(&self, state: &mut State<C::Connection>) -> Result<bool> {
         if state.closed {
             return Err(Error::closed());
         }
-        Ok(self.take_place(&mut state).then(|| Place::new(self)))
+        if state.free_places > 0 {
+            state.free_places -= 1;
+            return Ok(true);
+        }
+        // Those who were queued may have gone before a place was handed on to them.
+        Ok(self.handed_on.try_acquire().map(SemaphorePermit::forget).is_ok())
     }
 
     /// Hands a place on to who has waited longest, without the lock, since that wakes a task.
@@ -403,8 +397,8 @@ impl<C: Connector> Shared<C> {
                 if let Some(slot) = self.take_idle(place).await? {
                     return Ok(slot);
                 }
-            } else if let Some(second) = self.another_place()? {
-                let mut second = Some(second);
+            } else if self.take_place(&mut self.state())? {
+                let mut second = Some(Place::new(self));
                 if let Some(slot) = self.take_idle(&mut second).await? {
                     *place = second;
                     return Ok(slot);
@@ -468,9 +462,9 @@ impl<C: Connector> Pool<C> {
     #[must_use]
     pub fn try_acquire(&self) -> Option<Lease<C>> {
         let mut state = self.0.state();
-        let last = state.idle.last().filter(|_| !state.closed)?;
+        let last = state.idle.last()?;
         if state.checkout(last, self.connector().config().pool()) != Some(Checkout::Use)
-            || !self.0.take_place(&mut state)
+            || !self.0.take_place(&mut state).ok()?
         {
             return None;
         }
@@ -602,10 +596,7 @@ impl<'a, C: Connector> Queued<'a, C> {
     /// `None` with a place, where one is free.
     fn unless_free(shared: &'a Shared<C>) -> Result<Option<Self>> {
         let mut state = shared.state();
-        if state.closed {
-            return Err(Error::closed());
-        }
-        if shared.take_place(&mut state) {
+        if shared.take_place(&mut state)? {
             return Ok(None);
         }
         state.queued += 1;

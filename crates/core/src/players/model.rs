@@ -110,6 +110,7 @@ impl NewPlayer {
 /// `"a"`: such a name is refused when it is stored, and not found when it is looked up.
 #[must_use]
 pub fn is_valid_name(name: &str) -> bool {
+    // A character takes a byte or more, so that most names need no count.
     let is_short = name.len() <= MAX_NAME || name.chars().nth(MAX_NAME).is_none();
     is_short && !name.is_empty() && !name.ends_with(' ')
 }
