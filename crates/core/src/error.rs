@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt, io};
 
-use crate::{Outcome, Phase, classify};
+use crate::{
+    Outcome, Phase, classify,
+    outcome::{ends_connection, ends_transaction},
+};
 
 /// The result of everything in this workspace that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -97,6 +100,7 @@ pub enum ErrorKind {
 }
 
 /// An error packet as the server sent it.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerError {
     /// The server's error number, such as 1062.
@@ -137,7 +141,11 @@ impl fmt::Display for ServerError {
 pub enum Fault {
     /// The server sent an error packet.
     Server(ServerError),
-    /// Nobody listens on the port.
+    /// The statement never left this machine.
+    NotSent(NotSent),
+    /// A statement within a transaction committed or ended it.
+    TransactionEnded,
+    /// The port refused the connection; on an established connection, a firewall did.
     Refused,
     /// The host name has no address.
     NoSuchHost,
@@ -153,11 +161,100 @@ pub enum Fault {
     LoginMethod,
     /// The peer's bytes are not the MySQL protocol.
     Protocol,
-    /// The statement is larger than the driver or the protocol allows; it was not sent.
+    /// The server's answer is larger than the driver reads.
     TooLarge,
+    /// The statement succeeded, and a value of its answer cannot be read as the type that was asked for.
+    Decode,
     /// Anything else on the driver's side.
     Driver,
 }
+
+/// Why a statement was not sent. Nothing of it was applied, in any phase.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSent {
+    /// An earlier call on the connection was cancelled, timed out or broke it.
+    Unusable,
+    /// An earlier statement, which failed like this, ended the attempt of the transaction.
+    AttemptOver(ErrorKind),
+    /// The statement would commit or end the transaction around it.
+    EndsTransaction,
+    /// The call hands out rows one by one, and an error among them would not be seen by the transaction around it.
+    UnseenRows,
+    /// The statement is larger than the driver or the protocol allows.
+    TooLarge,
+    /// The driver refused the arguments: their number, their names or their types.
+    Arguments,
+}
+
+impl NotSent {
+    const fn classify(self) -> (ErrorKind, Outcome) {
+        match self {
+            Self::Unusable => (ErrorKind::ConnectionLost, Outcome::Retryable),
+            Self::AttemptOver(kind) => (kind, Outcome::Retryable),
+            Self::TooLarge => (ErrorKind::LimitExceeded, Outcome::Final),
+            Self::EndsTransaction | Self::UnseenRows | Self::Arguments => (ErrorKind::InvalidInput, Outcome::Final),
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Unusable => {
+                "the statement was not sent, because an earlier call on this connection was cancelled, timed out or broke \
+                 it: acquire another connection"
+            }
+            Self::AttemptOver(_) => {
+                "the statement was not sent, because an earlier one ended this attempt of the transaction: return from \
+                 the closure, and the transaction is retried where that can help"
+            }
+            Self::EndsTransaction => {
+                "the statement was not sent, because it would commit or end the transaction that it runs in: return from \
+                 the closure to commit, and run DDL outside of the transaction"
+            }
+            Self::UnseenRows => {
+                "the statement was not sent, because the transaction would not see an error among rows that are read one \
+                 by one: use query, exec, or one of their variants with _map, _fold, _first or _drop"
+            }
+            Self::TooLarge => "the statement was not sent, because it is too large: send less at once",
+            Self::Arguments => "the statement was not sent, because its arguments do not fit it",
+        }
+    }
+}
+
+impl fmt::Display for NotSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence())
+    }
+}
+
+impl StdError for NotSent {}
+
+impl From<NotSent> for io::Error {
+    fn from(why: NotSent) -> Self {
+        Self::other(why)
+    }
+}
+
+/// A statement within a transaction committed or ended it, as the server's status shows. What ran before it may be applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionEnded;
+
+impl fmt::Display for TransactionEnded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(ENDED)
+    }
+}
+
+impl StdError for TransactionEnded {}
+
+impl From<TransactionEnded> for io::Error {
+    fn from(ended: TransactionEnded) -> Self {
+        Self::other(ended)
+    }
+}
+
+const ENDED: &str = "the statement committed or ended the transaction that it ran in, as COMMIT and DDL do: return from the \
+                     closure to commit, and run DDL outside of the transaction";
 
 /// Why TLS failed.
 #[non_exhaustive]
@@ -180,7 +277,7 @@ pub enum TlsFault {
 }
 
 impl Fault {
-    /// Recognises what the standard library or rustls reported, anywhere in the chain of `error`.
+    /// Recognises what the standard library, rustls or this crate reported, anywhere in the chain of `error`.
     #[must_use]
     pub fn of(error: &(dyn StdError + 'static)) -> Self {
         let mut next = Some(error);
@@ -189,9 +286,15 @@ impl Fault {
             if let Some(error) = error.downcast_ref::<rustls::Error>() {
                 return Self::Tls(tls_fault(error));
             }
+            if let Some(why) = error.downcast_ref::<NotSent>() {
+                return Self::NotSent(*why);
+            }
+            if error.is::<TransactionEnded>() {
+                return Self::TransactionEnded;
+            }
             if let Some(error) = error.downcast_ref::<io::Error>() {
                 fault = io_fault(error);
-                // `io::Error::source` skips the error it wraps, which is where rustls stands.
+                // `io::Error::source` skips the error it wraps, which is the one that says more.
                 next = error.get_ref().map(|inner| inner as &(dyn StdError + 'static));
             } else {
                 next = error.source();
@@ -202,29 +305,70 @@ impl Fault {
 
     /// What this fault means in `phase`: [`classify`](crate::classify) for a server's error, and the same question
     /// answered for what went wrong without one.
+    ///
+    /// In a phase that commits, only the server's own error and a statement that was not sent can say that nothing was
+    /// applied. Whatever an operating system, TLS or a driver reports may have come after the server's work: on an
+    /// established connection Linux reports even "no route to host" and "connection refused".
     #[must_use]
     pub fn classify(&self, phase: Phase) -> (ErrorKind, Outcome) {
-        let or_unknown = |outcome| if phase.commits() { Outcome::Unknown } else { outcome };
-        match self {
-            Self::Server(server) => classify(server.code, &server.message, phase),
+        let (kind, outcome) = match self {
+            Self::Server(server) => return classify(server.code, &server.message, phase),
+            // Some rows of a batch may have left before the one that the driver refused.
+            Self::NotSent(why @ (NotSent::TooLarge | NotSent::Arguments)) if phase == Phase::Batch => {
+                (why.classify().0, Outcome::Unknown)
+            }
+            Self::NotSent(why) => return why.classify(),
+            Self::TransactionEnded => return (ErrorKind::InvalidInput, Outcome::Unknown),
             Self::Refused | Self::NoSuchHost | Self::NoRoute => (ErrorKind::Unreachable, Outcome::Retryable),
-            Self::TimedOut => (ErrorKind::TimedOut, or_unknown(Outcome::Retryable)),
-            Self::Lost => (ErrorKind::ConnectionLost, or_unknown(Outcome::Retryable)),
-            Self::Tls(_) => (ErrorKind::Tls, or_unknown(Outcome::Final)),
+            Self::TimedOut => (ErrorKind::TimedOut, Outcome::Retryable),
+            Self::Lost => (ErrorKind::ConnectionLost, Outcome::Retryable),
+            Self::Tls(_) => (ErrorKind::Tls, Outcome::Final),
             Self::LoginMethod => (ErrorKind::AccessDenied, Outcome::Final),
-            Self::Protocol => (ErrorKind::Protocol, or_unknown(Outcome::Final)),
+            Self::Protocol => (ErrorKind::Protocol, Outcome::Final),
             Self::TooLarge => (ErrorKind::LimitExceeded, Outcome::Final),
-            Self::Driver => (ErrorKind::Driver, or_unknown(Outcome::Final)),
+            Self::Decode => (ErrorKind::Decode, Outcome::Final),
+            Self::Driver => (ErrorKind::Driver, Outcome::Final),
+        };
+        (kind, if phase.commits() { Outcome::Unknown } else { outcome })
+    }
+
+    /// What is left of the connection.
+    pub(crate) fn leaves(&self) -> Connection {
+        match self {
+            Self::Server(server) if ends_connection(server) => Connection::Broken,
+            Self::Server(_) | Self::NotSent(_) | Self::TransactionEnded | Self::Decode => Connection::InStep,
+            Self::Refused | Self::NoSuchHost | Self::NoRoute | Self::TimedOut | Self::Lost => Connection::Lost,
+            Self::Tls(_) | Self::LoginMethod | Self::Protocol | Self::TooLarge | Self::Driver => Connection::Broken,
         }
     }
+
+    /// Whether this ends the transaction that the statement ran in.
+    pub(crate) fn ends_transaction(&self) -> bool {
+        match self {
+            Self::Server(server) => ends_transaction(server),
+            other => other.leaves() != Connection::InStep,
+        }
+    }
+}
+
+/// What a fault leaves of the connection that it was met on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// The next call can use it.
+    InStep,
+    /// It can be used no more.
+    Broken,
+    /// It can be used no more, and others to the same server may be dead as well.
+    Lost,
 }
 
 fn io_fault(error: &io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Fault::Refused,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
-            Fault::NoRoute
-        }
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::AddrNotAvailable => Fault::NoRoute,
         // A blocking socket reports its time-out as WouldBlock.
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Fault::TimedOut,
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Fault::Protocol,
@@ -236,6 +380,8 @@ fn io_fault(error: &io::Error) -> Fault {
         | io::ErrorKind::WriteZero => Fault::Lost,
         // What the packet codecs of `mysql` and `mysql_async` say when the connection ends in the middle of a packet.
         _ if error.to_string().contains("bytes remaining on stream") => Fault::Lost,
+        // What tokio says of a connection whose runtime has ended.
+        _ if error.to_string().contains("is being shutdown") => Fault::Lost,
         // The standard library has no kind of its own for a failed look-up, only this text.
         _ if error.to_string().contains("lookup address") => Fault::NoSuchHost,
         _ => Fault::Driver,
@@ -283,6 +429,9 @@ impl Error {
             (ErrorKind::Database, Fault::Server(server)) => {
                 format!("the server refused the statement with error {}", server.code).into()
             }
+            (_, Fault::NotSent(why)) => why.sentence().into(),
+            (_, Fault::TransactionEnded) => ENDED.into(),
+            (_, Fault::TooLarge) => "the server's answer is larger than the driver reads".into(),
             _ => kind.sentence().into(),
         };
         let then = match outcome {
@@ -377,6 +526,11 @@ impl Error {
     #[must_use]
     pub fn driver(&self) -> Option<&'static str> {
         self.0.driver
+    }
+
+    /// Whether the statement never left this machine.
+    pub(crate) fn was_not_sent(&self) -> bool {
+        self.source().is_some_and(|cause| matches!(Fault::of(cause), Fault::NotSent(_)))
     }
 
     /// The operation that failed, such as `trade`; `None` outside an operation.
@@ -508,6 +662,125 @@ mod tests {
         assert_eq!(Fault::of(&wrapped), Fault::Tls(TlsFault::UnknownAuthority));
         assert_eq!(Fault::of(&io::Error::from(io::ErrorKind::WouldBlock)), Fault::TimedOut);
         assert_eq!(Fault::of(&fmt::Error), Fault::Driver);
+    }
+
+    const PHASES: [Phase; 6] =
+        [Phase::Connect, Phase::Read, Phase::Transaction, Phase::Commit, Phase::Write, Phase::Batch];
+
+    /// Every kind that this toolchain knows, and every error number of the system.
+    fn io_errors() -> impl Iterator<Item = io::Error> {
+        use io::ErrorKind::*;
+        let kinds = [
+            NotFound,
+            PermissionDenied,
+            ConnectionRefused,
+            ConnectionReset,
+            HostUnreachable,
+            NetworkUnreachable,
+            ConnectionAborted,
+            NotConnected,
+            AddrInUse,
+            AddrNotAvailable,
+            NetworkDown,
+            BrokenPipe,
+            AlreadyExists,
+            WouldBlock,
+            NotADirectory,
+            IsADirectory,
+            DirectoryNotEmpty,
+            ReadOnlyFilesystem,
+            StaleNetworkFileHandle,
+            InvalidInput,
+            InvalidData,
+            TimedOut,
+            WriteZero,
+            StorageFull,
+            NotSeekable,
+            QuotaExceeded,
+            FileTooLarge,
+            ResourceBusy,
+            ExecutableFileBusy,
+            Deadlock,
+            TooManyLinks,
+            InvalidFilename,
+            ArgumentListTooLong,
+            Interrupted,
+            Unsupported,
+            UnexpectedEof,
+            OutOfMemory,
+            Other,
+        ];
+        // Linux has 133; those of other systems lie within 255.
+        kinds.into_iter().map(io::Error::from).chain((0..=255).map(io::Error::from_raw_os_error))
+    }
+
+    #[test]
+    fn no_io_error_says_that_nothing_was_applied_once_a_commit_or_a_write_has_left() {
+        for error in io_errors() {
+            let wrapped = io::Error::new(error.kind(), error.to_string());
+            for fault in [Fault::of(&error), Fault::of(&io::Error::other(error)), Fault::of(&wrapped)] {
+                for phase in PHASES {
+                    let (kind, outcome) = fault.classify(phase);
+                    assert_eq!(outcome == Outcome::Unknown, phase.commits(), "{wrapped:?} is {kind:?} in {phase:?}");
+                }
+                assert_ne!(fault.leaves(), Connection::InStep, "{wrapped:?}");
+                assert!(fault.ends_transaction(), "{wrapped:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_server_and_what_was_not_sent_say_that_nothing_was_applied() {
+        let faults = [
+            Fault::Refused,
+            Fault::NoSuchHost,
+            Fault::NoRoute,
+            Fault::TimedOut,
+            Fault::Lost,
+            Fault::Tls(TlsFault::Other),
+            Fault::LoginMethod,
+            Fault::Protocol,
+            Fault::TooLarge,
+            Fault::Decode,
+            Fault::Driver,
+        ];
+        for fault in faults {
+            for phase in [Phase::Commit, Phase::Write, Phase::Batch] {
+                assert_eq!(fault.classify(phase).1, Outcome::Unknown, "{fault:?} in {phase:?}");
+            }
+        }
+        let server = Fault::Server(ServerError::new(1062, "23000", "Duplicate entry"));
+        assert_eq!(server.classify(Phase::Write), (ErrorKind::AlreadyExists, Outcome::Final));
+    }
+
+    #[test]
+    fn what_was_not_sent_is_never_unknown() {
+        for why in [
+            NotSent::Unusable,
+            NotSent::AttemptOver(ErrorKind::Conflict),
+            NotSent::EndsTransaction,
+            NotSent::UnseenRows,
+            NotSent::TooLarge,
+            NotSent::Arguments,
+        ] {
+            let cause = io::Error::from(why);
+            assert_eq!(Fault::of(&cause), Fault::NotSent(why));
+            for phase in PHASES {
+                let error = Error::operation("sqlx", "trade", phase, Fault::of(&cause), io::Error::from(why));
+                // Of a batch, the driver may have sent rows before the one that it refused.
+                let part = phase == Phase::Batch && matches!(why, NotSent::TooLarge | NotSent::Arguments);
+                assert_eq!(error.outcome() == Outcome::Unknown, part, "{why:?} in {phase:?}");
+                assert!(error.to_string().contains("was not sent") && error.was_not_sent(), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_statement_too_large_to_send_is_told_from_an_answer_too_large_to_read() {
+        let (sent, read) = (Fault::NotSent(NotSent::TooLarge), Fault::TooLarge);
+        assert_eq!(sent.classify(Phase::Commit), (ErrorKind::LimitExceeded, Outcome::Final));
+        assert_eq!(read.classify(Phase::Commit), (ErrorKind::LimitExceeded, Outcome::Unknown));
+        assert_eq!((sent.leaves(), read.leaves()), (Connection::InStep, Connection::Broken));
     }
 
     #[test]

@@ -40,11 +40,12 @@ mod error;
 mod outcome;
 pub mod players;
 mod retry;
+mod statement;
 mod telemetry;
 pub mod transaction;
 
 pub use connection::{ConnectionConfig, Deployment, FoundSetting, Password, Setting, Settings, TlsMode, pool};
-pub use error::{BoxError, Error, ErrorKind, Fault, Result, ServerError, TlsFault};
+pub use error::{BoxError, Error, ErrorKind, Fault, NotSent, Result, ServerError, TlsFault, TransactionEnded};
 pub use outcome::{Outcome, Phase, classify};
 pub use retry::{Retry, RetryPolicy};
 pub use transaction::{Committed, LastFailure, TransactionError, TransactionMode, TransactionOptions};

@@ -1,8 +1,8 @@
 //! What a failure means for the data: the two axes of [`Error`](crate::Error), and the table behind them.
 
-use crate::ErrorKind;
+use crate::{ErrorKind, ServerError};
 
-/// What holds for the data after a failed call.
+/// What holds for the data after a failed call. There will be no fourth: a `match` may name all three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Nothing was applied, and the same call may succeed when it is made again.
@@ -18,6 +18,7 @@ pub enum Outcome {
 }
 
 /// How far a call had come when it failed.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Opening a connection: no statement had been sent.
@@ -30,16 +31,31 @@ pub enum Phase {
     Commit,
     /// A statement that changes data and commits by itself.
     Write,
+    /// Several statements in one call that each commit by itself, such as a driver's `exec_batch`. Those before the one
+    /// that failed may have been applied, so that every error of the call leaves its outcome unknown.
+    Batch,
 }
 
 impl Phase {
     /// Whether a statement of this phase makes a change permanent.
     pub(crate) const fn commits(self) -> bool {
-        matches!(self, Self::Commit | Self::Write)
+        matches!(self, Self::Commit | Self::Write | Self::Batch)
     }
 }
 
+/// What an error packet leaves of the transaction that the statement ran in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaves {
+    /// The transaction is open, as it was before the statement.
+    Open,
+    /// The server has rolled the transaction back: a further statement would commit by itself.
+    RolledBack,
+    /// The server closes the connection, and rolls back with it.
+    Closed,
+}
+
 /// One row of the server-code table.
+#[derive(Clone, Copy)]
 struct Row {
     code: u16,
     kind: ErrorKind,
@@ -47,10 +63,21 @@ struct Row {
     before: Outcome,
     /// The outcome at `COMMIT` and of an autocommit write.
     commit: Outcome,
+    leaves: Leaves,
+}
+
+impl Row {
+    const fn rolls_back(self) -> Self {
+        Self { leaves: Leaves::RolledBack, ..self }
+    }
+
+    const fn closes(self) -> Self {
+        Self { leaves: Leaves::Closed, ..self }
+    }
 }
 
 const fn row(code: u16, kind: ErrorKind, before: Outcome, commit: Outcome) -> Row {
-    Row { code, kind, before, commit }
+    Row { code, kind, before, commit, leaves: Leaves::Open }
 }
 
 use ErrorKind::{
@@ -96,11 +123,11 @@ const ROWS: &[Row] = &[
     // src: require_secure_transport on a self-managed server.
     row(3159, Tls, Final, Final),
     // mysql and src: a node that shuts down; the client then finds the connection closed.
-    row(1053, Unavailable, Retryable, Unknown),
-    row(1927, ConnectionLost, Retryable, Unknown),
+    row(1053, Unavailable, Retryable, Unknown).closes(),
+    row(1927, ConnectionLost, Retryable, Unknown).closes(),
     // mysql: the lock wait ended the statement, the deadlock the whole transaction; both are rolled back first.
     row(1205, Conflict, Retryable, Retryable),
-    row(1213, Conflict, Retryable, Retryable),
+    row(1213, Conflict, Retryable, Retryable).rolls_back(),
     // docs: "the application can safely retry the whole transaction".
     row(8002, Conflict, Retryable, Retryable),
     row(8022, Conflict, Retryable, Retryable),
@@ -121,7 +148,7 @@ const ROWS: &[Row] = &[
     row(9012, Unavailable, Retryable, Unknown),
     row(9013, Unavailable, Retryable, Retryable),
     // docs: memory quota, transaction, entry and packet sizes: the same statement fails again.
-    row(1153, LimitExceeded, Final, Final),
+    row(1153, LimitExceeded, Final, Final).closes(),
     row(1390, LimitExceeded, Final, Final),
     row(8001, LimitExceeded, Final, Final),
     row(8004, LimitExceeded, Final, Final),
@@ -135,15 +162,15 @@ const ROWS: &[Row] = &[
 /// Where TiDB and TiDB Cloud's gateway have no code of their own they send 1105, and the text decides.
 ///
 /// Sources: `tidb.md` of the facts behind this project for the gateway's texts; the lock text was measured on v8.5.3.
-const TEXTS_OF_1105: &[(&str, ErrorKind, Outcome)] = &[
-    ("pessimistic lock retry limit reached", Conflict, Retryable),
-    ("Information schema is changed", Conflict, Retryable),
-    ("Information schema is out of date", Conflict, Retryable),
-    ("insecure transport are prohibited", Tls, Final),
-    ("Missing user name prefix", AccessDenied, Final),
-    ("Access denied", AccessDenied, Final),
-    ("Connection limit exceeded", TooManyConnections, Retryable),
-    ("usage quota being exhausted", LimitExceeded, Final),
+const TEXTS_OF_1105: &[(&str, ErrorKind, Outcome, Outcome)] = &[
+    ("pessimistic lock retry limit reached", Conflict, Retryable, Retryable),
+    ("Information schema is changed", Conflict, Retryable, Retryable),
+    ("Information schema is out of date", Conflict, Retryable, Retryable),
+    ("insecure transport are prohibited", Tls, Final, Final),
+    ("Missing user name prefix", AccessDenied, Final, Final),
+    ("Access denied", AccessDenied, Final, Final),
+    ("Connection limit exceeded", TooManyConnections, Retryable, Retryable),
+    ("usage quota being exhausted", LimitExceeded, Final, Final),
 ];
 
 /// A statement that was prepared before its table changed can no longer be run; the text has the reason with a code of
@@ -152,9 +179,39 @@ const TEXTS_OF_1105: &[(&str, ErrorKind, Outcome)] = &[
 /// Source: `pkg/planner/core/plan_cache.go` of TiDB v8.5.
 const SCHEMA_CHANGED: u16 = 8113;
 
+/// With `tidb_constraint_check_in_place_pessimistic = OFF`, TiDB rolls the whole transaction back whatever error a
+/// statement meets, and reports this; the text has the reason with a code of its own: `… and an error occurred:
+/// [executor:1213]Deadlock found …`.
+///
+/// Source: `pkg/executor/adapter.go` of TiDB v8.5.
+const LAZY_CHECK_ABORTED: u16 = 8147;
+
+/// The code and the text of the reason that is part of an error's text.
 fn reason(text: &str) -> Option<(u16, &str)> {
     let (class, text) = text.split_once('[')?.1.split_once(']')?;
     Some((class.split_once(':')?.1.parse().ok()?, text))
+}
+
+/// The row for an error that has no further reason in its text; by default the server refused the statement, for good.
+fn plain(code: u16, text: &str) -> Row {
+    if code == 1105 {
+        let known = TEXTS_OF_1105.iter().find(|(part, ..)| text.contains(part));
+        return known.map_or(row(code, ErrorKind::Database, Final, Final), |&(_, kind, before, commit)| {
+            row(code, kind, before, commit)
+        });
+    }
+    ROWS.iter().find(|row| row.code == code).copied().unwrap_or(row(code, ErrorKind::Database, Final, Final))
+}
+
+/// The row for an error packet. Of a reason within a reason only the first counts, so that no text makes this recurse.
+fn find(code: u16, text: &str) -> Row {
+    match (code, reason(text)) {
+        (SCHEMA_CHANGED, Some((code, text))) => plain(code, text),
+        (LAZY_CHECK_ABORTED, Some((code, text))) => plain(code, text).rolls_back(),
+        // A duplicate would fail again, which the attempts bound.
+        (LAZY_CHECK_ABORTED, None) => row(code, Conflict, Retryable, Retryable).rolls_back(),
+        _ => plain(code, text),
+    }
 }
 
 /// What the server's error `code`, with its `text`, means in `phase`.
@@ -170,20 +227,23 @@ fn reason(text: &str) -> Option<(u16, &str)> {
 /// ```
 #[must_use]
 pub fn classify(code: u16, text: &str, phase: Phase) -> (ErrorKind, Outcome) {
-    if code == SCHEMA_CHANGED
-        && let Some((code, reason)) = reason(text)
-    {
-        return classify(code, reason, phase);
-    }
-    if code == 1105 {
-        return TEXTS_OF_1105
-            .iter()
-            .find(|(part, ..)| text.contains(part))
-            .map_or((ErrorKind::Database, Final), |&(_, kind, outcome)| (kind, outcome));
-    }
-    ROWS.iter()
-        .find(|row| row.code == code)
-        .map_or((ErrorKind::Database, Final), |row| (row.kind, if phase.commits() { row.commit } else { row.before }))
+    let row = find(code, text);
+    let outcome = match phase {
+        Phase::Batch => Unknown,
+        phase if phase.commits() => row.commit,
+        _ => row.before,
+    };
+    (row.kind, outcome)
+}
+
+/// Whether the server has rolled back the transaction that the statement ran in, or ends it with the connection.
+pub(crate) fn ends_transaction(error: &ServerError) -> bool {
+    find(error.code, &error.message).leaves != Leaves::Open || ends_connection(error)
+}
+
+/// Whether the server closes the connection after this error. SQLSTATE class 08 is "connection exception".
+pub(crate) fn ends_connection(error: &ServerError) -> bool {
+    find(error.code, &error.message).leaves == Leaves::Closed || error.sqlstate.starts_with("08")
 }
 
 #[cfg(test)]
@@ -232,6 +292,49 @@ mod tests {
         let said = "Schema change caused error: [planner:1054]Unknown column 'coins' in 'field list'";
         assert_eq!(classify(8113, said, Phase::Read), (ErrorKind::Database, Final));
         assert_eq!(classify(8113, "Schema change caused error: [8113] []", Phase::Read), (ErrorKind::Database, Final));
+    }
+
+    #[test]
+    fn an_aborted_lazy_check_has_rolled_back_whatever_its_reason() {
+        let said = |reason: &str| {
+            format!("transaction aborted because lazy uniqueness check is enabled and an error occurred: {reason}")
+        };
+        for (reason, expected) in [
+            ("[executor:1213]Deadlock found when trying to get lock", (Conflict, Retryable)),
+            ("[kv:1062]Duplicate entry '1' for key 't.PRIMARY'", (AlreadyExists, Final)),
+            ("[types:1264]Out of range value for column 'a' at row 1", (OutOfRange, Final)),
+            ("[planner:1054]Unknown column", (ErrorKind::Database, Final)),
+            ("something without a code", (Conflict, Retryable)),
+        ] {
+            let error = ServerError::new(8147, "HY000", said(reason));
+            assert_eq!(classify(8147, &error.message, Phase::Transaction), expected, "{reason}");
+            assert!(ends_transaction(&error) && !ends_connection(&error), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_reason_within_a_reason_does_not_recurse() {
+        let nested = "[a:8113]".repeat(1 << 18);
+        for code in [8113, 8147, 1105] {
+            assert_eq!(classify(code, &nested, Phase::Read), (ErrorKind::Database, Final), "{code}");
+        }
+    }
+
+    #[test]
+    fn connection_exceptions_end_the_connection_whatever_their_code() {
+        assert!(ends_connection(&ServerError::new(1158, "08S01", "")));
+        assert!(ends_transaction(&ServerError::new(9999, "08001", "")));
+        assert!(!ends_connection(&ServerError::new(1062, "23000", "")));
+        for code in [1053, 1153, 1927] {
+            assert!(ends_connection(&ServerError::new(code, "HY000", "")), "{code}");
+        }
+    }
+
+    #[test]
+    fn no_error_of_a_batch_says_that_nothing_was_applied() {
+        for row in ROWS {
+            assert_eq!(classify(row.code, "", Phase::Batch).1, Unknown, "{}", row.code);
+        }
     }
 
     #[test]

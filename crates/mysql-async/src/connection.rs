@@ -1,28 +1,29 @@
 //! A connection from the pool, used through the driver's own interface.
 
 use std::{
-    fmt,
-    future::Future,
-    io,
+    any::Any,
+    fmt, io,
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    thread,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use futures_util::future::BoxFuture;
 use mysql_async::{
-    BinaryProtocol, Conn, Error, FromRowError, IoError, Params, QueryResult, Row, Statement, TextProtocol,
-    prelude::{AsQuery, FromRow, Queryable, StatementLike},
+    BinaryProtocol, Conn, Error, IoError, Params, QueryResult, Row, Statement, TextProtocol,
+    consts::StatusFlags,
+    from_row,
+    prelude::{AsQuery, FromRow, Protocol, Queryable, StatementLike},
 };
 use tidb_connect_core::{
-    Phase,
+    NotSent, Phase,
     pool::{Call, Lease},
-    transaction::Verdict,
 };
 
 use crate::{
     Connector, Transaction,
-    error::{failed, fault, without_panic},
+    error::{failed, fault, not_sent, without_panic},
+    options::MAX_ALLOWED_PACKET,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -30,22 +31,21 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 /// A connection on loan from the [`Pool`](crate::Pool): a [`Queryable`] of the driver, and read-only a [`Conn`].
 ///
 /// It goes back to the pool when it is dropped, unless a call on it was dropped half-way, took longer than the
-/// operation time-out, or broke it: then it is closed, and with it whatever the server was still doing.
-///
-/// The time-out covers `exec`, `exec_first`, `exec_drop` and their `query` twins as a whole; of the others, which hand
-/// rows to the caller one by one, it covers the statement up to its first answer. In the same calls, a panic of
-/// the driver, which there is on packets that are cut short, is an error.
-///
-/// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection, or use
+/// operation time-out, or broke it: then it is closed, and with it whatever the server was still doing. It is closed as well
+/// when a transaction is open on it or `autocommit` is off, as the server's status tells: end what you `BEGIN`, or use
 /// [`Pool::transaction`](crate::Pool::transaction).
+///
+/// `query_iter`, `exec_iter` and the streams hand out rows one by one, and the driver does not show whether all were read:
+/// unless another call follows, the connection is closed too. The time-out covers their statement up to its first answer; in
+/// all other calls, each wait for the server. In those, a panic of the driver, which there is on packets that are cut short,
+/// is an error.
 pub struct Connection {
-    lease: Lease<Connector>,
-    pub(crate) verdict: Verdict,
+    pub(crate) lease: Lease<Connector>,
 }
 
 impl Connection {
     pub(crate) fn new(lease: Lease<Connector>) -> Self {
-        Self { lease, verdict: Verdict::default() }
+        Self { lease }
     }
 
     /// Asks the server whether it is there and willing: one round trip. A TiDB that is about to shut down refuses it.
@@ -56,11 +56,30 @@ impl Connection {
         Queryable::ping(self).await.map_err(failed("ping", Phase::Read))
     }
 
-    /// Starts a call; the connection is condemned until it has [settled](Running::settle).
-    pub(crate) fn start(&mut self) -> Result<(&mut Conn, Running<'_>), Error> {
-        let (connection, call) = self.lease.call().map_err(|unusable| Error::Io(IoError::Io(unusable.into())))?;
-        Ok((connection, Running { call, verdict: &mut self.verdict }))
+    fn connection(&mut self) -> &mut Self {
+        self
     }
+
+    /// Starts a call; the connection is condemned until it has settled.
+    fn start(&mut self) -> Result<(&mut Conn, Call<'_, Connector>), Error> {
+        let (connection, mut call) = self.lease.call().map_err(not_sent)?;
+        // Whoever handed out rows one by one could not look. Within a transaction, nobody does.
+        let _ = saw(connection, &mut call);
+        Ok((connection, call))
+    }
+}
+
+/// Takes note of the server's status after its last answer, which an error does not show.
+fn saw(connection: &Conn, call: &mut Call<'_, Connector>) -> Result<(), Error> {
+    let Some(ok) = connection.last_ok_packet() else { return Ok(()) };
+    let has = |flag| ok.status_flags().contains(flag);
+    let seen = call.saw(has(StatusFlags::SERVER_STATUS_IN_TRANS), has(StatusFlags::SERVER_STATUS_AUTOCOMMIT));
+    seen.map_err(|ended| Error::Io(IoError::Io(ended.into())))
+}
+
+/// Refuses what the driver would refuse as too large: its error does not tell whether that was the statement or the answer.
+fn check_size(query: &impl AsQuery) -> Result<(), Error> {
+    if query.as_query().len() < MAX_ALLOWED_PACKET { Ok(()) } else { Err(not_sent(NotSent::TooLarge)) }
 }
 
 /// What the driver knows of the last statement: affected rows, last insert id, the connection's id.
@@ -78,82 +97,104 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// A call under way.
-pub(crate) struct Running<'a> {
-    call: Call<'a, Connector>,
-    verdict: &'a mut Verdict,
+fn timed_out() -> Error {
+    Error::Io(IoError::Io(io::ErrorKind::TimedOut.into()))
 }
 
-impl Running<'_> {
-    /// Waits for the answer, within the limit.
-    pub(crate) async fn within<T>(mut self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let timed_out = || Error::Io(IoError::Io(io::ErrorKind::TimedOut.into()));
-        let result = self.call.within(without_panic(answer)).await.unwrap_or_else(|| Err(timed_out()));
-        self.settle(result.as_ref().err());
-        result
+/// What a closure of the caller's has made of some rows, or its panic, which is not one of the driver's.
+struct Folded<U>(Result<U, Box<dyn Any + Send>>);
+
+impl<U> Folded<U> {
+    /// Folds the rows of the first result, and reads all others too.
+    async fn of<P: Protocol>(
+        mut result: QueryResult<'_, 'static, P>,
+        progress: &AtomicBool,
+        init: U,
+        mut fold: impl FnMut(U, Row) -> U,
+    ) -> Result<Self, Error> {
+        let mut folded = Ok(init);
+        // Without this, `next` would go on to the next result where the first has no rows.
+        if !result.is_empty() {
+            while let Some(row) = result.next().await? {
+                progress.store(true, Ordering::Relaxed);
+                folded = folded.and_then(|value| catch_unwind(AssertUnwindSafe(|| fold(value, row))));
+            }
+        }
+        result.drop_result().await?;
+        Ok(Self(folded))
     }
 
-    /// After the server's answer, its error included, the connection is in step; after any other error it is not.
-    fn settle(self, error: Option<&Error>) {
-        let Some(error) = error else { return self.call.finish() };
-        self.verdict.note(&fault(error));
-        if error.is_fatal() { self.call.lost() } else { self.call.finish() }
+    fn get(self) -> U {
+        self.0.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
-/// Makes a call of the driver's as one of the pool's; then does something with its output.
+/// Makes a call of the driver's as one of the pool's. What is to come of `progress` counts as an answer of the server.
 macro_rules! call {
-    ($self:ident, $connection:ident => $call:expr $(, then $convert:expr)?) => {
+    ($self:ident, ($connection:ident, $call:ident, $progress:ident) => $body:expr) => {
         Box::pin(async move {
-            let ($connection, running) = $self.start()?;
-            running.within($call).await$(.map($convert))?
+            let ($connection, mut $call) = $self.connection().start()?;
+            let progress = AtomicBool::new(false);
+            let $progress = &progress;
+            let answer = $call.within($progress, without_panic(async { $body })).await;
+            let result = answer.unwrap_or_else(|| Err(timed_out()));
+            let result = result.and_then(|value| saw($connection, &mut $call).map(|()| value));
+            $call.settle(result.as_ref().err().map(fault).as_ref());
+            result
         })
     };
 }
 
-/// A row as the caller wants it, or the panic of that conversion, which is the caller's and none of the driver's.
-struct Converted<T>(thread::Result<T>);
-
-impl<T: FromRow> FromRow for Converted<T> {
-    fn from_row_opt(row: Row) -> Result<Self, FromRowError> {
-        Ok(Self(catch_unwind(AssertUnwindSafe(|| T::from_row(row)))))
-    }
+/// Makes a call of the driver's whose rows the caller reads after it.
+macro_rules! call_for_rows {
+    ($self:ident, ($connection:ident) => $body:expr) => {
+        Box::pin(async move {
+            let ($connection, mut call) = $self.connection().start()?;
+            let refused = call.hands_out_rows().map_err(not_sent);
+            let result = match refused {
+                Ok(()) => {
+                    let answer = call.within(&AtomicBool::new(false), without_panic(async { $body })).await;
+                    answer.unwrap_or_else(|| Err(timed_out()))
+                }
+                Err(error) => Err(error),
+            };
+            call.settle(result.as_ref().err().map(fault).as_ref());
+            result
+        })
+    };
 }
 
-impl<T> Converted<T> {
-    fn get(self) -> T {
-        self.0.unwrap_or_else(|panic| resume_unwind(panic))
-    }
-
-    fn get_all(rows: Vec<Self>) -> Vec<T> {
-        rows.into_iter().map(Self::get).collect()
-    }
-}
-
-/// Makes a type with a `start` method a [`Queryable`].
+/// Makes a type with a `connection` method a [`Queryable`]. What is missing here, such as `query_map` and the streams, the
+/// driver makes of what is here.
 macro_rules! queryable {
     ($type:ty) => {
         impl Queryable for $type {
             fn ping(&mut self) -> Answer<'_, ()> {
-                call!(self, connection => connection.ping())
+                call!(self, (connection, call, _progress) => connection.ping().await)
             }
 
             fn query_iter<'a, Q>(&'a mut self, query: Q) -> Answer<'a, QueryResult<'a, 'static, TextProtocol>>
             where
                 Q: AsQuery + 'a,
             {
-                call!(self, connection => connection.query_iter(query))
+                call_for_rows!(self, (connection) => {
+                    check_size(&query)?;
+                    connection.query_iter(query).await
+                })
             }
 
             fn prep<'a, Q>(&'a mut self, query: Q) -> Answer<'a, Statement>
             where
                 Q: AsQuery + 'a,
             {
-                call!(self, connection => connection.prep(query))
+                call!(self, (connection, call, _progress) => {
+                    check_size(&query)?;
+                    connection.prep(query).await
+                })
             }
 
             fn close(&mut self, statement: Statement) -> Answer<'_, ()> {
-                call!(self, connection => connection.close(statement))
+                call!(self, (connection, call, _progress) => connection.close(statement).await)
             }
 
             fn exec_iter<'a: 's, 's, Q, P>(
@@ -166,7 +207,7 @@ macro_rules! queryable {
                 P: Into<Params>,
             {
                 let params = params.into();
-                call!(self, connection => connection.exec_iter(statement, params))
+                call_for_rows!(self, (connection) => connection.exec_iter(statement, params).await)
             }
 
             fn exec_batch<'a: 'b, 'b, S, P, I>(&'a mut self, statement: S, params: I) -> Answer<'b, ()>
@@ -176,7 +217,11 @@ macro_rules! queryable {
                 I::IntoIter: Send,
                 P: Into<Params> + Send,
             {
-                call!(self, connection => connection.exec_batch(statement, params))
+                call!(self, (connection, call, progress) => {
+                    // The driver asks for the next row's when the server has answered to this row's.
+                    let params = params.into_iter().inspect(|_| progress.store(true, Ordering::Relaxed));
+                    connection.exec_batch(statement, params).await
+                })
             }
 
             fn query<'a, T, Q>(&'a mut self, query: Q) -> Answer<'a, Vec<T>>
@@ -184,7 +229,7 @@ macro_rules! queryable {
                 Q: AsQuery + 'a,
                 T: FromRow + Send + 'static,
             {
-                call!(self, connection => connection.query(query), then Converted::get_all)
+                self.query_map(query, |row| row)
             }
 
             fn query_first<'a, T, Q>(&'a mut self, query: Q) -> Answer<'a, Option<T>>
@@ -192,14 +237,30 @@ macro_rules! queryable {
                 Q: AsQuery + 'a,
                 T: FromRow + Send + 'static,
             {
-                call!(self, connection => connection.query_first(query), then |row| row.map(Converted::get))
+                let first = self.query_fold(query, None, |first: Option<Row>, row: Row| first.or(Some(row)));
+                Box::pin(async move { Ok(first.await?.map(from_row)) })
+            }
+
+            fn query_fold<'a, T, F, Q, U>(&'a mut self, query: Q, init: U, mut fold: F) -> Answer<'a, U>
+            where
+                Q: AsQuery + 'a,
+                T: FromRow + Send + 'static,
+                F: FnMut(U, T) -> U + Send + 'a,
+                U: Send + 'a,
+            {
+                let folded: Answer<'a, Folded<U>> = call!(self, (connection, call, progress) => {
+                    check_size(&query)?;
+                    let rows = connection.query_iter(query).await?;
+                    Folded::of(rows, progress, init, |value, row| fold(value, from_row(row))).await
+                });
+                Box::pin(async move { folded.await.map(Folded::get) })
             }
 
             fn query_drop<'a, Q>(&'a mut self, query: Q) -> Answer<'a, ()>
             where
                 Q: AsQuery + 'a,
             {
-                call!(self, connection => connection.query_drop(query))
+                self.query_fold(query, (), |(), _: Row| ())
             }
 
             fn exec<'a: 'b, 'b, T, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, Vec<T>>
@@ -208,7 +269,7 @@ macro_rules! queryable {
                 P: Into<Params> + Send + 'b,
                 T: FromRow + Send + 'static,
             {
-                call!(self, connection => connection.exec(statement, params), then Converted::get_all)
+                self.exec_map(statement, params, |row| row)
             }
 
             fn exec_first<'a: 'b, 'b, T, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, Option<T>>
@@ -217,7 +278,30 @@ macro_rules! queryable {
                 P: Into<Params> + Send + 'b,
                 T: FromRow + Send + 'static,
             {
-                call!(self, connection => connection.exec_first(statement, params), then |row| row.map(Converted::get))
+                let first =
+                    self.exec_fold(statement, params, None, |first: Option<Row>, row: Row| first.or(Some(row)));
+                Box::pin(async move { Ok(first.await?.map(from_row)) })
+            }
+
+            fn exec_fold<'a: 'b, 'b, T, S, P, U, F>(
+                &'a mut self,
+                statement: S,
+                params: P,
+                init: U,
+                mut fold: F,
+            ) -> Answer<'b, U>
+            where
+                S: StatementLike + 'b,
+                P: Into<Params> + Send + 'b,
+                T: FromRow + Send + 'static,
+                F: FnMut(U, T) -> U + Send + 'a,
+                U: Send + 'a,
+            {
+                let folded: Answer<'b, Folded<U>> = call!(self, (connection, call, progress) => {
+                    let rows = connection.exec_iter(statement, params).await?;
+                    Folded::of(rows, progress, init, |value, row| fold(value, from_row(row))).await
+                });
+                Box::pin(async move { folded.await.map(Folded::get) })
             }
 
             fn exec_drop<'a: 'b, 'b, S, P>(&'a mut self, statement: S, params: P) -> Answer<'b, ()>
@@ -225,7 +309,7 @@ macro_rules! queryable {
                 S: StatementLike + 'b,
                 P: Into<Params> + Send + 'b,
             {
-                call!(self, connection => connection.exec_drop(statement, params))
+                self.exec_fold(statement, params, (), |(), _: Row| ())
             }
         }
     };

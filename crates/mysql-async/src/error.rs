@@ -5,7 +5,7 @@ use std::{future::Future, io, panic::AssertUnwindSafe};
 use futures_util::FutureExt;
 use mysql_async::{DriverError as Driver, Error as DriverError, IoError};
 use mysql_common::proto::codec::error::PacketCodecError;
-use tidb_connect_core::{Error, Fault, Phase, ServerError, TlsFault};
+use tidb_connect_core::{Error, Fault, NotSent, Phase, ServerError, TlsFault};
 
 use crate::DRIVER;
 
@@ -25,7 +25,13 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
         DriverError::Driver(
             Driver::UnknownAuthPlugin { .. } | Driver::CleartextPluginDisabled | Driver::MysqlOldPasswordDisabled,
         ) => Fault::LoginMethod,
-        DriverError::Driver(Driver::StmtParamsNumberExceedsLimit { .. }) => Fault::TooLarge,
+        DriverError::Driver(Driver::StmtParamsNumberExceedsLimit { .. }) => Fault::NotSent(NotSent::TooLarge),
+        DriverError::Driver(
+            Driver::StmtParamsMismatch { .. } | Driver::Params(_) | Driver::MixedParams | Driver::BulkExecute(_),
+        ) => Fault::NotSent(NotSent::Arguments),
+        DriverError::Driver(Driver::FromValue { .. } | Driver::FromRow { .. }) => Fault::Decode,
+        // A statement that is too large was refused before the driver saw it.
+        DriverError::Driver(Driver::PacketTooLarge) => Fault::TooLarge,
         DriverError::Io(IoError::Tls(cause)) => match Fault::of(cause) {
             Fault::Driver => Fault::Tls(TlsFault::Other),
             fault => fault,
@@ -33,6 +39,11 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
         DriverError::Io(IoError::Io(cause)) => packet_fault(cause).unwrap_or_else(|| Fault::of(cause)),
         other => Fault::of(other),
     }
+}
+
+/// The driver's error for a statement that was not sent.
+pub(crate) fn not_sent(why: NotSent) -> DriverError {
+    DriverError::Io(IoError::Io(why.into()))
 }
 
 /// Makes a call of the driver, which panics on some packets that are cut short: an error instead.
@@ -62,7 +73,7 @@ fn packet_fault(error: &io::Error) -> Option<Fault> {
 /// Makes the driver's error an [`Error`], with its kind and what holds for the data.
 ///
 /// `operation` is the name that its message begins with. `phase` says what the statement was, because that decides what
-/// holds when no answer has come.
+/// holds when no answer has come; of several statements in one call, such as `exec_batch`, use [`Phase::Batch`].
 ///
 /// ```no_run
 /// use tidb_connect_mysql_async::{Phase, Pool, Result, failed, mysql_async::prelude::Queryable};

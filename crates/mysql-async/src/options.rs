@@ -1,19 +1,25 @@
 //! The configuration as the driver's own options.
 
+use std::time::Duration;
+
 use mysql_async::{OptsBuilder, PoolConstraints, PoolOpts, SslOpts};
 use tidb_connect_core::{ConnectionConfig, Result};
 
 /// TiDB's default `max_allowed_packet`, in bytes. Given, so that the driver does not ask for it after each login.
-const MAX_ALLOWED_PACKET: usize = 64 << 20;
+pub(crate) const MAX_ALLOWED_PACKET: usize = 64 << 20;
 
 /// TiDB's default `wait_timeout`, in seconds. Given for the same reason.
 const WAIT_TIMEOUT: usize = 28_800;
 
+/// The idle time after which the system asks whether the other end is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
 /// The driver's options for `config`, for a program that opens its connections itself.
 ///
 /// Against the driver's defaults: verified TLS where the configuration wants it; no hop to a Unix socket; no queries
-/// after login but one `SET`; a pool of the driver's own keeps prepared statements over the return of a connection,
-/// and recycles it by age; `UPDATE` counts the rows found, not those changed.
+/// after login but one `SET`; TCP keep-alive, so that a connection whose network has gone ends; a pool of the driver's own
+/// recycles connections by age, and resets each that comes back, as by default; `UPDATE` counts the rows found, not those
+/// changed.
 ///
 /// The password is in them, and the driver's `Debug` shows it: do not print them.
 ///
@@ -32,8 +38,7 @@ pub fn options(config: &ConnectionConfig) -> Result<OptsBuilder> {
         .with_constraints(PoolConstraints::new(0, pool.max_connections()).unwrap_or_default())
         .with_abs_conn_ttl(Some(pool.recycle()))
         // With none, the driver closes every connection above the minimum as soon as it comes back.
-        .with_inactive_connection_ttl(pool.recycle())
-        .with_reset_connection(false);
+        .with_inactive_connection_ttl(pool.recycle());
     Ok(OptsBuilder::default()
         .ip_or_hostname(config.host())
         .tcp_port(config.port())
@@ -44,8 +49,9 @@ pub fn options(config: &ConnectionConfig) -> Result<OptsBuilder> {
         .prefer_socket(false)
         .max_allowed_packet(Some(MAX_ALLOWED_PACKET))
         .wait_timeout(Some(WAIT_TIMEOUT))
+        .tcp_keepalive(Some(KEEP_ALIVE))
         .stmt_cache_size(ConnectionConfig::PREPARED_STATEMENTS)
         .client_found_rows(true)
-        .setup(vec![ConnectionConfig::SESSION_SQL])
+        .setup(vec![config.session_sql()])
         .pool_opts(pool_opts))
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use mysql_async::{Conn, Opts, prelude::Queryable};
+use futures_util::FutureExt;
+use mysql_async::{Conn, Opts, consts::StatusFlags, prelude::Queryable};
 use tidb_connect_core::{
     ConnectionConfig, Result,
     pool::{self, Place, PoolStatus},
@@ -101,12 +102,29 @@ impl pool::Connector for Connector {
     }
 
     fn is_usable(&self, connection: &Conn) -> bool {
-        !connection.is_disconnected()
+        let settled = |status: StatusFlags| {
+            status.contains(StatusFlags::SERVER_STATUS_AUTOCOMMIT)
+                && !status.contains(StatusFlags::SERVER_STATUS_IN_TRANS)
+        };
+        !connection.is_disconnected() && connection.last_ok_packet().is_none_or(|ok| settled(ok.status_flags()))
     }
 
     async fn probe(&self, mut connection: Conn, _: Place<Self>) -> Option<Conn> {
         let answer = timeout(self.config.pool().probe_timeout(), without_panic(connection.ping())).await;
         matches!(answer, Ok(Ok(()))).then_some(connection)
+    }
+
+    const RESETS: bool = true;
+
+    async fn reset(&self, mut connection: Conn, _: Place<Self>) -> Option<Conn> {
+        let answer = timeout(self.config.pool().probe_timeout(), without_panic(connection.reset())).await;
+        matches!(answer, Ok(Ok(true))).then_some(connection)
+    }
+
+    /// Dropped while rows are on their way, the driver would read them all in a task of its own before it closes, unless a
+    /// call was dropped half-way.
+    fn discard(&self, mut connection: Conn) {
+        let _ = connection.ping().now_or_never();
     }
 
     async fn disconnect(&self, connection: Conn) {

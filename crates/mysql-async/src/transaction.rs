@@ -2,27 +2,33 @@
 
 use std::{future::Future, ops::Deref, time::Duration};
 
-use mysql_async::{Conn, Error as DriverError, IoError, prelude::Queryable};
+use mysql_async::{Conn, prelude::Queryable};
 use tidb_connect_core::{
     Committed, Phase, Result, TransactionError, TransactionOptions,
     transaction::{Handle, Session, Sessions, Verdict, run, run_on},
 };
 
-use crate::{Connection, Pool, connection::Running, error::failed};
+use crate::{Connection, Pool, error::failed};
 
 /// A transaction under way: a [`Queryable`] of the driver, and read-only a [`Conn`].
 ///
 /// It runs statements and can neither begin nor commit: [`Pool::transaction`] does, when the closure has returned and
-/// dropped it. After a conflict it refuses further statements, since the server may have rolled back already, so that
-/// they would be applied one by one.
+/// dropped it. It refuses:
+///
+/// - every further statement after one that ended the attempt (a conflict, a time-out), since the server may have rolled
+///   back already, so that they would be applied one by one;
+/// - every further statement after one that committed or ended the transaction itself, as `COMMIT` and DDL do. The server's
+///   status shows that in the answer to it, which becomes an error, and the transaction ends as
+///   [`Ended`](TransactionError::Ended);
+/// - `query_iter`, `exec_iter` and the streams, because an error among rows that they hand out one by one would not be seen.
+///   Use `query`, `exec` or one of their variants; [`affected_rows`](Conn::affected_rows) is there after each of them;
+/// - the commit, when the closure cancelled a call.
 #[derive(Debug)]
 pub struct Transaction(Handle<Connection>);
 
 impl Transaction {
-    pub(crate) fn start(&mut self) -> Result<(&mut Conn, Running<'_>), DriverError> {
-        let connection = self.0.session_mut();
-        connection.verdict.check().map_err(|over| DriverError::Io(IoError::Io(over.into())))?;
-        connection.start()
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        self.0.session_mut()
     }
 }
 
@@ -141,12 +147,11 @@ impl Session for Connection {
     }
 
     fn verdict(&mut self) -> &mut Verdict {
-        &mut self.verdict
+        self.lease.verdict()
     }
 
     fn condemn(&mut self) {
-        // A call that is never finished.
-        let _ = self.start();
+        self.lease.condemn();
     }
 
     async fn pause(time: Duration) {

@@ -111,7 +111,7 @@ impl Drop for Held {
         let mut state = abort.state();
         state.stage = Stage::Idle;
         if state.given_up {
-            self.connection.condemn();
+            self.connection.lease.condemn();
         }
     }
 }

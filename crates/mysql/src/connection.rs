@@ -1,49 +1,46 @@
 //! A connection from the pool, used through the driver's own interface.
 
 use std::{
+    any::Any,
     fmt, io,
     net::SocketAddr,
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
-    thread,
 };
 
 use mysql::{
-    Binary, Conn, Error, FromRowError, Params, QueryResult, Result, Row, Statement, Text,
+    Binary, Conn, FromRowError, Params, QueryResult, Result, Row, Statement, Text, from_row, from_row_opt,
     prelude::{AsStatement, FromRow, Protocol, Queryable},
 };
 use socket2::Socket;
 use tidb_connect_core::{
-    Phase,
+    NotSent, Phase,
     pool::{Call, Lease},
-    transaction::Verdict,
 };
 
 use crate::{
     Connector, Transaction,
-    error::{failed, fault, without_panic},
+    error::{failed, fault, not_sent, without_panic},
+    options::MAX_ALLOWED_PACKET,
 };
 
 /// A connection on loan from the [`Pool`](crate::Pool): a [`Queryable`] of the driver, and read-only a [`Conn`].
 ///
 /// It goes back to the pool when it is dropped, unless a call on it broke it: then it is closed. Each wait for the
-/// server ends after the operation time-out, which breaks the connection too.
-///
-/// A failure met while rows are read one by one (`*_iter`, `*_map`, `*_fold`, `*_opt`) is not seen here: the connection
-/// goes back, and its next user finds it broken. Nor is a panic of the driver, which there is on packets that are cut short;
-/// of any other call it is an error.
-///
-/// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection, or use
+/// server ends after the operation time-out, which breaks the connection too. It is closed as well when a transaction is open
+/// on it or `autocommit` is off, as the first words of the statements tell: end what you `BEGIN`, or use
 /// [`Pool::transaction`](crate::Pool::transaction).
+///
+/// `query_iter` and `exec_iter` hand out rows one by one, and the driver passes over an error among those that you do not
+/// read. A panic of the driver, which there is on packets that are cut short, is an error of every call but these.
 pub struct Connection {
-    lease: Lease<Connector>,
-    pub(crate) verdict: Verdict,
+    pub(crate) lease: Lease<Connector>,
 }
 
 impl Connection {
     pub(crate) fn new(lease: Lease<Connector>) -> Self {
-        Self { lease, verdict: Verdict::default() }
+        Self { lease }
     }
 
     /// Asks the server whether it is there and willing: one round trip. A TiDB that is about to shut down refuses it.
@@ -51,12 +48,7 @@ impl Connection {
     /// # Errors
     /// When the server does not answer, or refuses.
     pub fn ping(&mut self) -> tidb_connect_core::Result<()> {
-        let pinged = self.start().and_then(|(connection, running)| {
-            let pinged = without_panic(|| connection.ping());
-            running.settle(pinged.as_ref().err());
-            pinged
-        });
-        pinged.map_err(failed("ping", Phase::Read))
+        self.call(|connection, _| connection.ping()).map_err(failed("ping", Phase::Read))
     }
 
     /// This end of the connection. The server's process list shows it too; another one there means that something in
@@ -69,21 +61,46 @@ impl Connection {
         address.as_socket().ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
 
-    /// Starts a call; the connection is condemned until it has [settled](Running::settle).
-    pub(crate) fn start(&mut self) -> Result<(&mut Conn, Running<'_>)> {
-        let (session, call) = self.lease.call().map_err(|unusable| Error::IoError(unusable.into()))?;
-        Ok((&mut session.conn, Running { call, verdict: &mut self.verdict }))
-    }
-
-    /// Keeps the connection from going back to the pool.
-    pub(crate) fn condemn(&mut self) {
-        // An error means that it is condemned already.
-        let _ = self.lease.call();
-    }
-
     /// The handle that ends the connection from another thread.
     pub(crate) fn socket(&self) -> Arc<Socket> {
         self.lease.connection().socket()
+    }
+
+    fn connection(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Makes a call of the driver, after which the connection can be used again unless the call broke it.
+    fn call<'a, T: 'a>(
+        &'a mut self,
+        call: impl FnOnce(&'a mut Conn, &mut Call<'a, Connector>) -> Result<T>,
+    ) -> Result<T> {
+        let (session, mut under_way) = self.lease.call().map_err(not_sent)?;
+        let result = without_panic(|| call(&mut session.conn, &mut under_way));
+        under_way.settle(result.as_ref().err().map(fault).as_ref());
+        result
+    }
+
+    /// Runs `query` and makes `read` of its rows.
+    fn text<T>(&mut self, query: &str, read: impl FnOnce(QueryResult<'_, '_, '_, Text>) -> Result<T>) -> Result<T> {
+        self.call(|connection, call| {
+            check_size(query)?;
+            call.runs(query).map_err(not_sent)?;
+            read(connection.query_iter(query)?)
+        })
+    }
+
+    /// Runs `statement`, prepared where it is not yet, and makes `read` of its rows.
+    fn binary<T>(
+        &mut self,
+        statement: impl AsStatement,
+        params: impl Into<Params>,
+        read: impl FnOnce(QueryResult<'_, '_, '_, Binary>) -> Result<T>,
+    ) -> Result<T> {
+        self.call(|connection, call| {
+            let statement = statement.as_statement(&mut Preparing { connection: &mut *connection, call })?;
+            read(connection.exec_iter(&*statement, params)?)
+        })
     }
 }
 
@@ -102,75 +119,112 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// A call under way.
-pub(crate) struct Running<'a> {
-    call: Call<'a, Connector>,
-    verdict: &'a mut Verdict,
+/// Refuses what the driver would refuse as too large: its error does not tell whether that was the statement or the answer.
+fn check_size(text: &str) -> Result<()> {
+    if text.len() < MAX_ALLOWED_PACKET { Ok(()) } else { Err(not_sent(NotSent::TooLarge)) }
 }
 
-impl Running<'_> {
-    /// After the server's answer, its error included, the connection is in step; after any other error it is not.
-    pub(crate) fn settle(self, error: Option<&Error>) {
-        let Some(error) = error else { return self.call.finish() };
-        self.verdict.note(&fault(error));
-        match error {
-            Error::MySqlError(_) | Error::FromValueError(_) | Error::FromRowError(_) => self.call.finish(),
-            _ => self.call.lost(),
+/// Sees the text of a statement that is prepared in order to be run.
+struct Preparing<'a, 'b, 'c> {
+    connection: &'a mut Conn,
+    call: &'b mut Call<'c, Connector>,
+}
+
+impl Queryable for Preparing<'_, '_, '_> {
+    fn prep<Q: AsRef<str>>(&mut self, query: Q) -> Result<Statement> {
+        check_size(query.as_ref())?;
+        self.call.runs(query.as_ref()).map_err(not_sent)?;
+        self.connection.prep(query)
+    }
+
+    fn query_iter<Q: AsRef<str>>(&mut self, query: Q) -> Result<QueryResult<'_, '_, '_, Text>> {
+        self.connection.query_iter(query)
+    }
+
+    fn close(&mut self, statement: Statement) -> Result<()> {
+        self.connection.close(statement)
+    }
+
+    fn exec_iter<S, P>(&mut self, statement: S, params: P) -> Result<QueryResult<'_, '_, '_, Binary>>
+    where
+        S: AsStatement,
+        P: Into<Params>,
+    {
+        self.connection.exec_iter(statement, params)
+    }
+
+    fn exec_batch<S, P, I>(&mut self, statement: S, params: I) -> Result<()>
+    where
+        S: AsStatement,
+        P: Into<Params>,
+        I: IntoIterator<Item = P>,
+    {
+        self.connection.exec_batch(statement, params)
+    }
+}
+
+/// What a closure of the caller's has made of some rows, or its panic, which is not one of the driver's.
+struct Folded<U>(Result<U, Box<dyn Any + Send>>);
+
+impl<U> Folded<U> {
+    /// Folds the rows of the first result, and reads all others too: the driver passes over an error among those that are
+    /// left when it drops a result.
+    fn of<P: Protocol>(
+        mut result: QueryResult<'_, '_, '_, P>,
+        init: U,
+        mut fold: impl FnMut(U, Row) -> U,
+    ) -> Result<Self> {
+        let mut folded = Ok(init);
+        if let Some(rows) = result.iter() {
+            for row in rows {
+                let row = row?;
+                folded = folded.and_then(|value| catch_unwind(AssertUnwindSafe(|| fold(value, row))));
+            }
         }
+        while let Some(mut rows) = result.iter() {
+            rows.try_for_each(|row| row.map(drop))?;
+        }
+        Ok(Self(folded))
     }
-}
 
-/// Makes a call of the driver's as one of the pool's.
-macro_rules! call {
-    ($self:ident, $connection:ident => $call:expr) => {{
-        let ($connection, running) = $self.start()?;
-        let result = without_panic(|| $call);
-        running.settle(result.as_ref().err());
-        result
-    }};
-}
-
-/// Reads all rows, and an error among them, which the driver passes over when it drops a result.
-fn read_off<P: Protocol>(mut result: QueryResult<'_, '_, '_, P>) -> Result<()> {
-    while let Some(mut set) = result.iter() {
-        set.try_for_each(|row| row.map(drop))?;
-    }
-    Ok(())
-}
-
-/// A row as the caller wants it, or the panic of that conversion, which is the caller's and none of the driver's.
-struct Converted<T>(thread::Result<T>);
-
-impl<T: FromRow> FromRow for Converted<T> {
-    fn from_row_opt(row: Row) -> Result<Self, FromRowError> {
-        Ok(Self(catch_unwind(AssertUnwindSafe(|| T::from_row(row)))))
-    }
-}
-
-impl<T> Converted<T> {
-    fn get(self) -> T {
+    fn get(self) -> U {
         self.0.unwrap_or_else(|panic| resume_unwind(panic))
     }
-
-    fn get_all(rows: Vec<Self>) -> Vec<T> {
-        rows.into_iter().map(Self::get).collect()
-    }
 }
 
-/// Makes a type with a `start` method a [`Queryable`].
+/// The first row.
+fn first<P: Protocol>(result: QueryResult<'_, '_, '_, P>) -> Result<Option<Row>> {
+    Folded::of(result, None, |first, row| first.or(Some(row))).map(Folded::get)
+}
+
+fn read_off<P: Protocol>(result: QueryResult<'_, '_, '_, P>) -> Result<()> {
+    Folded::of(result, (), |(), _| ()).map(Folded::get)
+}
+
+/// Makes a type with a `connection` method a [`Queryable`]. What is missing here, such as `query` and `exec_map`, the driver
+/// makes of what is here.
 macro_rules! queryable {
     ($type:ty) => {
         impl Queryable for $type {
             fn query_iter<Q: AsRef<str>>(&mut self, query: Q) -> Result<QueryResult<'_, '_, '_, Text>> {
-                call!(self, connection => connection.query_iter(query))
+                self.connection().call(|connection, call| {
+                    call.hands_out_rows().map_err(not_sent)?;
+                    check_size(query.as_ref())?;
+                    call.runs(query.as_ref()).map_err(not_sent)?;
+                    connection.query_iter(query)
+                })
             }
 
             fn prep<Q: AsRef<str>>(&mut self, query: Q) -> Result<Statement> {
-                call!(self, connection => connection.prep(query))
+                self.connection().call(|connection, call| {
+                    check_size(query.as_ref())?;
+                    call.prepares(query.as_ref()).map_err(not_sent)?;
+                    connection.prep(query)
+                })
             }
 
             fn close(&mut self, statement: Statement) -> Result<()> {
-                call!(self, connection => connection.close(statement))
+                self.connection().call(|connection, _| connection.close(statement))
             }
 
             fn exec_iter<S, P>(&mut self, statement: S, params: P) -> Result<QueryResult<'_, '_, '_, Binary>>
@@ -178,7 +232,11 @@ macro_rules! queryable {
                 S: AsStatement,
                 P: Into<Params>,
             {
-                call!(self, connection => connection.exec_iter(statement, params))
+                self.connection().call(|connection, call| {
+                    call.hands_out_rows().map_err(not_sent)?;
+                    let statement = statement.as_statement(&mut Preparing { connection: &mut *connection, call })?;
+                    connection.exec_iter(&*statement, params)
+                })
             }
 
             fn exec_batch<S, P, I>(&mut self, statement: S, params: I) -> Result<()>
@@ -187,15 +245,10 @@ macro_rules! queryable {
                 P: Into<Params>,
                 I: IntoIterator<Item = P>,
             {
-                call!(self, connection => connection.exec_batch(statement, params))
-            }
-
-            fn query<T, Q>(&mut self, query: Q) -> Result<Vec<T>>
-            where
-                Q: AsRef<str>,
-                T: FromRow,
-            {
-                call!(self, connection => connection.query(query)).map(Converted::get_all)
+                self.connection().call(|connection, call| {
+                    let statement = statement.as_statement(&mut Preparing { connection: &mut *connection, call })?;
+                    connection.exec_batch(&*statement, params)
+                })
             }
 
             fn query_first<T, Q>(&mut self, query: Q) -> Result<Option<T>>
@@ -203,23 +256,46 @@ macro_rules! queryable {
                 Q: AsRef<str>,
                 T: FromRow,
             {
-                call!(self, connection => connection.query_first(query)).map(|row| row.map(Converted::get))
+                Ok(self.connection().text(query.as_ref(), first)?.map(from_row))
+            }
+
+            fn query_first_opt<T, Q>(&mut self, query: Q) -> Result<Option<Result<T, FromRowError>>>
+            where
+                Q: AsRef<str>,
+                T: FromRow,
+            {
+                Ok(self.connection().text(query.as_ref(), first)?.map(from_row_opt))
+            }
+
+            fn query_fold<T, F, Q, U>(&mut self, query: Q, init: U, mut fold: F) -> Result<U>
+            where
+                Q: AsRef<str>,
+                T: FromRow,
+                F: FnMut(U, T) -> U,
+            {
+                let read = |result: QueryResult<'_, '_, '_, Text>| {
+                    Folded::of(result, init, |value, row| fold(value, from_row(row)))
+                };
+                self.connection().text(query.as_ref(), read).map(Folded::get)
+            }
+
+            fn query_fold_opt<T, F, Q, U>(&mut self, query: Q, init: U, mut fold: F) -> Result<U>
+            where
+                Q: AsRef<str>,
+                T: FromRow,
+                F: FnMut(U, Result<T, FromRowError>) -> U,
+            {
+                let read = |result: QueryResult<'_, '_, '_, Text>| {
+                    Folded::of(result, init, |value, row| fold(value, from_row_opt(row)))
+                };
+                self.connection().text(query.as_ref(), read).map(Folded::get)
             }
 
             fn query_drop<Q>(&mut self, query: Q) -> Result<()>
             where
                 Q: AsRef<str>,
             {
-                call!(self, connection => connection.query_iter(query).and_then(read_off))
-            }
-
-            fn exec<T, S, P>(&mut self, statement: S, params: P) -> Result<Vec<T>>
-            where
-                S: AsStatement,
-                P: Into<Params>,
-                T: FromRow,
-            {
-                call!(self, connection => connection.exec(statement, params)).map(Converted::get_all)
+                self.connection().text(query.as_ref(), read_off)
             }
 
             fn exec_first<T, S, P>(&mut self, statement: S, params: P) -> Result<Option<T>>
@@ -228,7 +304,42 @@ macro_rules! queryable {
                 P: Into<Params>,
                 T: FromRow,
             {
-                call!(self, connection => connection.exec_first(statement, params)).map(|row| row.map(Converted::get))
+                Ok(self.connection().binary(statement, params, first)?.map(from_row))
+            }
+
+            fn exec_first_opt<T, S, P>(&mut self, statement: S, params: P) -> Result<Option<Result<T, FromRowError>>>
+            where
+                S: AsStatement,
+                P: Into<Params>,
+                T: FromRow,
+            {
+                Ok(self.connection().binary(statement, params, first)?.map(from_row_opt))
+            }
+
+            fn exec_fold<T, S, P, U, F>(&mut self, statement: S, params: P, init: U, mut fold: F) -> Result<U>
+            where
+                S: AsStatement,
+                P: Into<Params>,
+                T: FromRow,
+                F: FnMut(U, T) -> U,
+            {
+                let read = |result: QueryResult<'_, '_, '_, Binary>| {
+                    Folded::of(result, init, |value, row| fold(value, from_row(row)))
+                };
+                self.connection().binary(statement, params, read).map(Folded::get)
+            }
+
+            fn exec_fold_opt<T, S, P, U, F>(&mut self, statement: S, params: P, init: U, mut fold: F) -> Result<U>
+            where
+                S: AsStatement,
+                P: Into<Params>,
+                T: FromRow,
+                F: FnMut(U, Result<T, FromRowError>) -> U,
+            {
+                let read = |result: QueryResult<'_, '_, '_, Binary>| {
+                    Folded::of(result, init, |value, row| fold(value, from_row_opt(row)))
+                };
+                self.connection().binary(statement, params, read).map(Folded::get)
             }
 
             fn exec_drop<S, P>(&mut self, statement: S, params: P) -> Result<()>
@@ -236,7 +347,7 @@ macro_rules! queryable {
                 S: AsStatement,
                 P: Into<Params>,
             {
-                call!(self, connection => connection.exec_iter(statement, params).and_then(read_off))
+                self.connection().binary(statement, params, read_off)
             }
         }
     };

@@ -7,7 +7,7 @@ use std::{
 
 use mysql::{DriverError as Driver, Error as DriverError};
 use mysql_common::{packets::InvalidSqlStateMarker, proto::codec::error::PacketCodecError};
-use tidb_connect_core::{BoxError, Error, Fault, Phase, ServerError, TlsFault};
+use tidb_connect_core::{BoxError, Error, Fault, NotSent, Phase, ServerError, TlsFault};
 
 use crate::DRIVER;
 
@@ -32,7 +32,12 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
         DriverError::DriverError(
             Driver::UnknownAuthPlugin(_) | Driver::CleartextPluginDisabled | Driver::OldMysqlPasswordDisabled,
         ) => Fault::LoginMethod,
+        // A statement that is too large was refused before the driver saw it.
         DriverError::DriverError(Driver::PacketTooLarge) => Fault::TooLarge,
+        DriverError::DriverError(
+            Driver::MismatchedStmtParams(..) | Driver::Params(_) | Driver::MixedParams | Driver::BulkExecute(_),
+        ) => Fault::NotSent(NotSent::Arguments),
+        DriverError::FromValueError(_) | DriverError::FromRowError(_) => Fault::Decode,
         DriverError::TlsError(cause) => match Fault::of(cause) {
             Fault::Driver => Fault::Tls(TlsFault::Other),
             fault => fault,
@@ -63,6 +68,11 @@ pub(crate) fn connect_fault(error: &DriverError, uses_tls: bool) -> Fault {
     }
 }
 
+/// The driver's error for a statement that was not sent.
+pub(crate) fn not_sent(why: NotSent) -> DriverError {
+    DriverError::IoError(why.into())
+}
+
 /// Makes a call of the driver, which panics on some packets that are cut short: an error instead.
 pub(crate) fn without_panic<T>(call: impl FnOnce() -> mysql::Result<T>) -> mysql::Result<T> {
     panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
@@ -86,7 +96,7 @@ pub(crate) fn cause(error: DriverError) -> BoxError {
 /// Makes the driver's error an [`Error`], with its kind and what holds for the data.
 ///
 /// `operation` is the name that its message begins with. `phase` says what the statement was, because that decides what
-/// holds when no answer has come.
+/// holds when no answer has come; of several statements in one call, such as `exec_batch`, use [`Phase::Batch`].
 ///
 /// ```no_run
 /// use tidb_connect_mysql::{Phase, Pool, Result, failed, mysql::prelude::Queryable};

@@ -6,14 +6,14 @@ use mysql::{LocalInfileHandler, OptsBuilder, PoolConstraints, PoolOpts, SslOpts,
 use tidb_connect_core::{ConnectionConfig, Result};
 
 /// TiDB's default `max_allowed_packet`, in bytes. Given, so that the driver does not ask for it after each login.
-const MAX_ALLOWED_PACKET: usize = 64 << 20;
+pub(crate) const MAX_ALLOWED_PACKET: usize = 64 << 20;
 
 /// The driver's options for `config`, for a program that opens its connections itself.
 ///
 /// Against the driver's defaults: verified TLS where the configuration wants it; time-outs; no hop to a Unix socket; no
-/// queries after login but one `SET`; a pool of the driver's own opens no connection before it is needed, and keeps
-/// prepared statements over the return of one; `UPDATE` counts the rows found, not those changed; a server that asks for a
-/// file of the client's gets none, and its answer is an error.
+/// queries after login but one `SET`; TCP keep-alive, so that a connection ends within a minute of its network; a pool of
+/// the driver's own opens no connection before it is needed, and resets each that comes back, as by default; `UPDATE` counts
+/// the rows found, not those changed; a server that asks for a file of the client's gets none, and its answer is an error.
 ///
 /// In a pool of the driver's own, a connection on which a call timed out comes back like any other, and the late answer
 /// becomes the next caller's (`upstream/mysql_pool_late_answer.md`): after an error that is not the server's, end the
@@ -32,8 +32,7 @@ pub fn options(config: &ConnectionConfig) -> Result<OptsBuilder> {
         SslOpts::default().with_root_cert_path(root)
     });
     let pool_opts = PoolOpts::default()
-        .with_constraints(PoolConstraints::new(0, config.pool().max_connections()).unwrap_or_default())
-        .with_reset_connection(false);
+        .with_constraints(PoolConstraints::new(0, config.pool().max_connections()).unwrap_or_default());
     Ok(OptsBuilder::default()
         .ip_or_hostname(Some(config.host()))
         .tcp_port(config.port())
@@ -46,10 +45,13 @@ pub fn options(config: &ConnectionConfig) -> Result<OptsBuilder> {
         .tcp_connect_timeout(Some(config.connect_timeout()))
         .read_timeout(Some(config.operation_timeout()))
         .write_timeout(Some(config.operation_timeout()))
+        .tcp_keepalive_time_ms(Some(30_000))
+        .tcp_keepalive_probe_interval_secs(Some(10))
+        .tcp_keepalive_probe_count(Some(3))
         .stmt_cache_size(ConnectionConfig::PREPARED_STATEMENTS)
         .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)
         .local_infile_handler(Some(LocalInfileHandler::new(|_, _| Err(no_file()))))
-        .init(vec![ConnectionConfig::SESSION_SQL])
+        .init(vec![config.session_sql()])
         .pool_opts(pool_opts))
 }
 

@@ -12,12 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mysql::{DriverError, OptsBuilder};
+use mysql::{Conn, DriverError, OptsBuilder};
 use tidb_connect_core::{
     ConnectionConfig, Result,
     pool::{self, Claim, Lease, Place, PoolStatus},
 };
-use tokio::{sync::oneshot, task::unconstrained, time::timeout};
+use tokio::{runtime, sync::oneshot, task::unconstrained, time::timeout};
 
 use crate::{
     Connection, DRIVER,
@@ -34,8 +34,8 @@ pub struct Pool(pool::Pool<Connector>);
 #[derive(Debug)]
 pub(crate) enum Claimed {
     Connection(Connection),
-    /// A place in the pool, and until when its connection may be waited for.
-    Place(Claim<Connector>, Instant),
+    /// A place in the pool, and until when its connection may be waited for; `None` for ever.
+    Place(Claim<Connector>, Option<Instant>),
 }
 
 /// Opens a pool, and its first connection, so that wrong settings show at once.
@@ -71,8 +71,7 @@ impl Pool {
         if let Some(lease) = self.0.try_acquire() {
             return Ok(Connection::new(lease));
         }
-        let limit = self.config().pool().acquire_timeout();
-        self.lease(wait(self.0.acquire(), limit, || false))
+        self.lease(wait(self.0.acquire(), self.deadline(), || false))
     }
 
     /// An idle connection, or else waits for a place in the pool, on tokio's clock.
@@ -80,8 +79,7 @@ impl Pool {
         if let Some(lease) = self.0.try_acquire() {
             return Ok(Claimed::Connection(Connection::new(lease)));
         }
-        let limit = self.config().pool().acquire_timeout();
-        let deadline = Instant::now() + limit;
+        let (limit, deadline) = (self.config().pool().acquire_timeout(), self.deadline());
         let claim = timeout(limit, self.0.claim()).await.unwrap_or_else(|_| Err(self.0.acquire_timed_out()))?;
         Ok(Claimed::Place(claim, deadline))
     }
@@ -93,8 +91,12 @@ impl Pool {
             Claimed::Connection(connection) => return Ok(connection),
             Claimed::Place(claim, deadline) => (claim, deadline),
         };
-        let limit = deadline.saturating_duration_since(Instant::now());
-        self.lease(wait(claim.connect(), limit, given_up))
+        self.lease(wait(claim.connect(), deadline, given_up))
+    }
+
+    /// When the acquire limit ends that begins now; `None` where that lies beyond the end of time.
+    fn deadline(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.config().pool().acquire_timeout())
     }
 
     fn lease(&self, lease: Option<Result<Lease<Connector>>>) -> Result<Connection> {
@@ -118,8 +120,7 @@ impl Pool {
     /// # Errors
     /// [`TimedOut`](tidb_connect_core::ErrorKind::TimedOut) when some are still in use after the acquire limit.
     pub fn close(&self) -> Result<()> {
-        let limit = self.config().pool().acquire_timeout();
-        wait(self.0.close(), limit, || false).ok_or_else(|| self.0.close_timed_out())
+        wait(self.0.close(), self.deadline(), || false).ok_or_else(|| self.0.close_timed_out())
     }
 }
 
@@ -127,7 +128,7 @@ impl Pool {
 ///
 /// Where the thread belongs to a runtime of tokio's, without the budget of its task: a blocking caller does not give the
 /// thread back between its calls, so that nothing would renew it.
-fn wait<F: Future>(future: F, limit: Duration, given_up: impl Fn() -> bool) -> Option<F::Output> {
+fn wait<F: Future>(future: F, deadline: Option<Instant>, given_up: impl Fn() -> bool) -> Option<F::Output> {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -136,7 +137,7 @@ fn wait<F: Future>(future: F, limit: Duration, given_up: impl Fn() -> bool) -> O
     }
 
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let (mut future, deadline) = (pin!(unconstrained(future)), Instant::now() + limit);
+    let mut future = pin!(unconstrained(future));
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Some(output);
@@ -144,7 +145,10 @@ fn wait<F: Future>(future: F, limit: Duration, given_up: impl Fn() -> bool) -> O
         if given_up() {
             return None;
         }
-        thread::park_timeout(deadline.checked_duration_since(Instant::now())?);
+        match deadline {
+            Some(deadline) => thread::park_timeout(deadline.checked_duration_since(Instant::now())?),
+            None => thread::park(),
+        }
     }
 }
 
@@ -195,6 +199,26 @@ fn log_in(config: &ConnectionConfig, options: OptsBuilder, limit: Duration) -> m
     Ok(session)
 }
 
+impl Connector {
+    /// The connection, if the server answers on it, with nothing behind the answer.
+    async fn ask(
+        &self,
+        mut session: Session,
+        place: Place<Self>,
+        question: fn(&mut Conn) -> mysql::Result<()>,
+    ) -> Option<Session> {
+        let (limit, later) = (self.config.pool().probe_timeout(), self.config.operation_timeout());
+        let ask = move || {
+            let answered = session.limit(limit).is_ok()
+                && without_panic(|| question(&mut session.conn)).is_ok()
+                && session.is_quiet()
+                && session.limit(later).is_ok();
+            (answered.then_some(session), place)
+        };
+        on_thread(limit, ask, drop).await.ok().flatten().and_then(|(session, _place)| session)
+    }
+}
+
 impl pool::Connector for Connector {
     type Connection = Session;
 
@@ -223,13 +247,24 @@ impl pool::Connector for Connector {
         }
     }
 
-    async fn probe(&self, mut session: Session, place: Place<Self>) -> Option<Session> {
-        let (limit, later) = (self.config.pool().probe_timeout(), self.config.operation_timeout());
-        let ping = move || {
-            let alive = session.limit(limit).is_ok() && session.conn.ping().is_ok() && session.limit(later).is_ok();
-            (alive.then_some(session), place)
-        };
-        on_thread(limit, ping, drop).await.ok().flatten().and_then(|(session, _place)| session)
+    /// `query_iter` and `exec_iter` read the rest when their result is dropped, and pass over an error: where that was a
+    /// time-out, the result lived for as long, and where rows came late, they are there to be read.
+    fn has_read_all(&self, session: &Session, since: Instant) -> bool {
+        since.elapsed() < self.config.operation_timeout() && session.is_quiet()
+    }
+
+    fn runtime() -> Option<runtime::Id> {
+        None
+    }
+
+    async fn probe(&self, session: Session, place: Place<Self>) -> Option<Session> {
+        self.ask(session, place, Conn::ping).await
+    }
+
+    const RESETS: bool = true;
+
+    async fn reset(&self, session: Session, place: Place<Self>) -> Option<Session> {
+        self.ask(session, place, Conn::reset).await
     }
 
     async fn disconnect(&self, session: Session) {

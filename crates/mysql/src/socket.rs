@@ -1,6 +1,6 @@
 //! The driver's connection with a second handle on its socket.
 
-use std::{io, net::Shutdown, os::fd::AsRawFd, sync::Arc, time::Duration};
+use std::{io, mem::MaybeUninit, net::Shutdown, os::fd::AsRawFd, sync::Arc, time::Duration};
 
 use mysql::{Conn, Opts};
 use socket2::Socket;
@@ -26,6 +26,12 @@ impl Session {
     pub(crate) fn limit(&self, time: Duration) -> io::Result<()> {
         self.socket.set_read_timeout(Some(time))?;
         self.socket.set_write_timeout(Some(time))
+    }
+
+    /// Whether the server has sent nothing that is unread, and has not closed the connection.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let peeked = self.socket.recv_with_flags(&mut [MaybeUninit::uninit()], libc::MSG_PEEK | libc::MSG_DONTWAIT);
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Ends the connection without a word to the server.

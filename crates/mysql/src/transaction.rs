@@ -8,27 +8,31 @@ use std::{
     time::Duration,
 };
 
-use mysql::{Conn, Error as DriverError, prelude::Queryable};
+use mysql::{Conn, prelude::Queryable};
 use tidb_connect_core::{
     Committed, Phase, Result, TransactionError, TransactionOptions,
     transaction::{Handle, Session, Sessions, Verdict, run, run_on},
 };
 
-use crate::{Connection, Pool, connection::Running, error::failed};
+use crate::{Connection, Pool, error::failed};
 
 /// A transaction under way: a [`Queryable`] of the driver, and read-only a [`Conn`].
 ///
-/// It runs statements and can neither begin nor commit: [`Pool::transaction`] does, when the closure has returned.
-/// After a conflict it refuses further statements, since the server may have rolled back already, so that they would be
-/// applied one by one.
+/// It runs statements and can neither begin nor commit: [`Pool::transaction`] does, when the closure has returned. It
+/// refuses:
+///
+/// - every further statement after one that ended the attempt (a conflict, a time-out), since the server may have rolled
+///   back already, so that they would be applied one by one;
+/// - `COMMIT`, DDL and whatever else commits or ends a transaction by its first words. What a procedure does, a statement
+///   prepared in SQL (`EXECUTE`), or one that was prepared before the transaction, is not seen;
+/// - `query_iter` and `exec_iter`, because an error among rows that they hand out one by one would not be seen. Use `query`,
+///   `exec` or one of their variants; [`affected_rows`](Conn::affected_rows) is there after each of them.
 #[derive(Debug)]
 pub struct Transaction<'a>(&'a mut Handle<Connection>);
 
 impl Transaction<'_> {
-    pub(crate) fn start(&mut self) -> Result<(&mut Conn, Running<'_>), DriverError> {
-        let connection = self.0.session_mut();
-        connection.verdict.check().map_err(|over| DriverError::IoError(over.into()))?;
-        connection.start()
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        self.0.session_mut()
     }
 }
 
@@ -143,12 +147,11 @@ impl Session for Connection {
     }
 
     fn verdict(&mut self) -> &mut Verdict {
-        &mut self.verdict
+        self.lease.verdict()
     }
 
     fn condemn(&mut self) {
-        // A call that is never finished.
-        let _ = self.start();
+        self.lease.condemn();
     }
 
     async fn pause(time: Duration) {

@@ -6,12 +6,13 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    sync::atomic::AtomicBool,
     task::{Context, Poll, ready},
 };
 
 use futures_util::{
     future::BoxFuture,
-    stream::{self, BoxStream, Stream, StreamExt},
+    stream::{self, BoxStream, Stream, StreamExt, TryStreamExt},
 };
 use sqlx::{
     Connection as _, Describe, Either, Error, Execute, Executor, MySql, MySqlConnection,
@@ -20,29 +21,29 @@ use sqlx::{
 use tidb_connect_core::{
     Phase,
     pool::{Call, Lease},
-    transaction::Verdict,
 };
 
 use crate::{
     Connector, Transaction,
-    error::{failed, fault, panicked, without_panic},
+    error::{failed, fault, not_sent, panicked, without_panic},
 };
 
 /// A connection on loan from the [`Pool`](crate::Pool): `&mut Connection` is an sqlx [`Executor`].
 ///
 /// It goes back to the pool when it is dropped, unless a call on it was dropped half-way, took longer than the
-/// operation time-out, or broke it: then it is closed, and with it whatever the server was still doing.
+/// operation time-out, or broke it: then it is closed, and with it whatever the server was still doing. It is closed as well
+/// when a stream was dropped before its end, and when a transaction is open on it or `autocommit` is off, as the first words
+/// of the statements tell: end what you `BEGIN`, or use [`Pool::transaction`](crate::Pool::transaction).
 ///
-/// Transactions opened by hand (`BEGIN` as a statement) are not seen: end them before dropping the connection, or use
-/// [`Pool::transaction`](crate::Pool::transaction).
+/// `fetch_one` and `fetch_optional` read the whole answer, so that no row of it reaches the next caller: put a `LIMIT` into
+/// a query that finds many.
 pub struct Connection {
-    lease: Lease<Connector>,
-    pub(crate) verdict: Verdict,
+    pub(crate) lease: Lease<Connector>,
 }
 
 impl Connection {
     pub(crate) fn new(lease: Lease<Connector>) -> Self {
-        Self { lease, verdict: Verdict::default() }
+        Self { lease }
     }
 
     /// Asks the server whether it is there and willing: one round trip. A TiDB that is about to shut down refuses it.
@@ -59,8 +60,8 @@ impl Connection {
 
     /// Starts a call; the connection is condemned until it has [settled](Running::settle).
     pub(crate) fn start(&mut self) -> Result<(&mut MySqlConnection, Running<'_>), Error> {
-        let (connection, call) = self.lease.call().map_err(|unusable| Error::Io(unusable.into()))?;
-        Ok((connection, Running { call, verdict: &mut self.verdict }))
+        let (connection, call) = self.lease.call().map_err(not_sent)?;
+        Ok((connection, Running(call)))
     }
 }
 
@@ -71,27 +72,19 @@ impl fmt::Debug for Connection {
 }
 
 /// A call under way.
-pub(crate) struct Running<'a> {
-    call: Call<'a, Connector>,
-    verdict: &'a mut Verdict,
-}
+pub(crate) struct Running<'a>(Call<'a, Connector>);
 
 impl Running<'_> {
     /// Waits for the answer, within the limit.
-    pub(crate) async fn within<T>(mut self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let result = self.call.within(without_panic(answer)).await.unwrap_or_else(|| Err(timed_out()));
+    async fn within<T>(mut self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let result = self.0.within(&AtomicBool::new(false), without_panic(answer)).await;
+        let result = result.unwrap_or_else(|| Err(timed_out()));
         self.settle(result.as_ref().err());
         result
     }
 
-    /// After the server's answer, its error included, the connection is in step; after any other error it is not.
     fn settle(self, error: Option<&Error>) {
-        let Some(error) = error else { return self.call.finish() };
-        self.verdict.note(&fault(error));
-        match error {
-            Error::Database(_) | Error::RowNotFound | Error::Encode(_) => self.call.finish(),
-            _ => self.call.lost(),
-        }
+        self.0.settle(error.map(fault).as_ref());
     }
 }
 
@@ -113,8 +106,8 @@ macro_rules! executor {
                 'c: 'e,
                 E: 'q + Execute<'q, MySql>,
             {
-                match self.start() {
-                    Ok((connection, running)) => Box::pin(Rows::new(connection.fetch_many(query), running)),
+                match self.start().and_then(|(connection, running)| Rows::of(connection, running, query)) {
+                    Ok(rows) => Box::pin(rows),
                     Err(error) => stream::once(async move { Err(error) }).boxed(),
                 }
             }
@@ -124,10 +117,13 @@ macro_rules! executor {
                 'c: 'e,
                 E: 'q + Execute<'q, MySql>,
             {
-                let started = self.start().map(|(connection, running)| (connection.fetch_optional(query), running));
+                let rows = self.start().and_then(|(connection, running)| Rows::of(connection, running, query));
                 Box::pin(async move {
-                    let (row, running) = started?;
-                    running.within(row).await
+                    let (mut rows, mut first) = (rows?, None);
+                    while let Some(item) = rows.try_next().await? {
+                        first = first.or(item.right());
+                    }
+                    Ok(first)
                 })
             }
 
@@ -169,8 +165,17 @@ struct Rows<'e> {
 }
 
 impl<'e> Rows<'e> {
-    fn new(rows: BoxStream<'e, Result<Either<MySqlQueryResult, MySqlRow>, Error>>, running: Running<'e>) -> Self {
-        Self { rows, running: Some(running) }
+    fn of<'q: 'e>(
+        connection: &'e mut MySqlConnection,
+        Running(mut call): Running<'e>,
+        query: impl Execute<'q, MySql> + 'q,
+    ) -> Result<Self, Error> {
+        if let Err(why) = call.runs(query.sql()) {
+            let error = not_sent(why);
+            Running(call).settle(Some(&error));
+            return Err(error);
+        }
+        Ok(Self { rows: connection.fetch_many(query), running: Some(Running(call)) })
     }
 }
 
@@ -184,11 +189,11 @@ impl Stream for Rows<'_> {
         let item = match polled.unwrap_or_else(|_| Poll::Ready(Some(Err(panicked())))) {
             Poll::Ready(item) => item,
             Poll::Pending => {
-                ready!(running.call.poll_timed_out(cx));
+                ready!(running.0.poll_timed_out(cx));
                 Some(Err(timed_out()))
             }
         };
-        running.call.answered();
+        running.0.answered();
         if !matches!(item, Some(Ok(_)))
             && let Some(running) = this.running.take()
         {

@@ -4,7 +4,7 @@ use std::{future::Future, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
 use sqlx::{Error as DriverError, mysql::MySqlDatabaseError};
-use tidb_connect_core::{Error, Fault, Phase, ServerError, TlsFault};
+use tidb_connect_core::{Error, Fault, NotSent, Phase, ServerError, TlsFault};
 
 use crate::DRIVER;
 
@@ -34,8 +34,19 @@ pub(crate) fn fault(error: &DriverError) -> Fault {
             Fault::LoginMethod
         }
         DriverError::Protocol(_) => Fault::Protocol,
+        DriverError::Encode(_) => Fault::NotSent(NotSent::Arguments),
+        DriverError::ColumnDecode { .. }
+        | DriverError::ColumnIndexOutOfBounds { .. }
+        | DriverError::ColumnNotFound(_)
+        | DriverError::Decode(_)
+        | DriverError::TypeNotFound { .. } => Fault::Decode,
         other => Fault::of(other),
     }
+}
+
+/// The driver's error for a statement that was not sent.
+pub(crate) fn not_sent(why: NotSent) -> DriverError {
+    DriverError::Io(why.into())
 }
 
 /// Makes a call of the driver, which panics on some packets that are cut short: an error instead.
@@ -51,7 +62,7 @@ pub(crate) fn panicked() -> DriverError {
 /// Makes the driver's error an [`Error`], with its kind and what holds for the data.
 ///
 /// `operation` is the name that its message begins with. `phase` says what the statement was, because that decides what
-/// holds when no answer has come.
+/// holds when no answer has come; of several statements in one call, use [`Phase::Batch`].
 ///
 /// ```no_run
 /// use tidb_connect_sqlx::{Phase, Pool, Result, failed, sqlx};

@@ -21,7 +21,7 @@ pub fn options(config: &ConnectionConfig) -> Result<MySqlConnectOptions> {
         .database(config.database())
         .ssl_mode(if config.uses_tls() { MySqlSslMode::VerifyIdentity } else { MySqlSslMode::Disabled })
         .statement_cache_capacity(ConnectionConfig::PREPARED_STATEMENTS)
-        // The driver's own form of ConnectionConfig::SESSION_SQL.
+        // The driver's own form of `ConnectionConfig::session_sql`, without the limit for a SELECT.
         .timezone(Some("+00:00".to_owned()))
         .pipes_as_concat(false)
         .no_engine_substitution(false)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sqlx::{Connection as _, MySqlConnection, mysql::MySqlConnectOptions};
+use sqlx::{Connection as _, Executor as _, MySqlConnection, mysql::MySqlConnectOptions};
 use tidb_connect_core::{
     ConnectionConfig, Result,
     pool::{self, Place, PoolStatus},
@@ -35,7 +35,8 @@ impl Pool {
     /// # Errors
     /// [`Config`](tidb_connect_core::ErrorKind::Config) when [`ConnectionConfig::validate`] finds something wrong.
     pub fn new(config: &ConnectionConfig) -> Result<Self> {
-        let connector = Connector { config: config.clone(), options: options(config)? };
+        // `connect` sends the `SET` of the session, with more in it than the driver's own.
+        let connector = Connector { config: config.clone(), options: options(config)?.timezone(None) };
         pool::Pool::new(connector).map(Self)
     }
 
@@ -93,7 +94,11 @@ impl pool::Connector for Connector {
     }
 
     async fn connect(&self, _: Place<Self>) -> Result<MySqlConnection> {
-        let connect = without_panic(MySqlConnection::connect_with(&self.options));
+        let connect = without_panic(async {
+            let mut connection = MySqlConnection::connect_with(&self.options).await?;
+            connection.execute(self.config.session_sql().as_str()).await?;
+            Ok(connection)
+        });
         match timeout(self.config.connect_timeout(), connect).await {
             Ok(connected) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
             Err(_) => Err(self.config.connect_timed_out(DRIVER)),

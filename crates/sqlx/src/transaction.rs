@@ -13,16 +13,19 @@ use crate::{Connection, Pool, connection::Running, error::failed};
 /// A transaction under way: `&mut Transaction` is an sqlx [`Executor`].
 ///
 /// It runs statements and can neither begin nor commit: [`Pool::transaction`] does, when the closure has returned and
-/// dropped it. After a conflict it refuses further statements, since the server may have rolled back already, so that
-/// they would be applied one by one.
+/// dropped it. It refuses:
+///
+/// - every further statement after one that ended the attempt (a conflict, a time-out), since the server may have rolled
+///   back already, so that they would be applied one by one;
+/// - `COMMIT`, DDL and whatever else commits or ends a transaction by its first words. What a procedure does, or a statement
+///   prepared in SQL (`EXECUTE`), is not seen;
+/// - the commit, when the closure dropped a stream of rows before its end, or cancelled a call.
 #[derive(Debug)]
 pub struct Transaction(Handle<Connection>);
 
 impl Transaction {
     pub(crate) fn start(&mut self) -> Result<(&mut MySqlConnection, Running<'_>), DriverError> {
-        let connection = self.0.session_mut();
-        connection.verdict.check().map_err(|over| DriverError::Io(over.into()))?;
-        connection.start()
+        self.0.session_mut().start()
     }
 }
 
@@ -131,12 +134,11 @@ impl Session for Connection {
     }
 
     fn verdict(&mut self) -> &mut Verdict {
-        &mut self.verdict
+        self.lease.verdict()
     }
 
     fn condemn(&mut self) {
-        // A call that is never finished.
-        let _ = self.start();
+        self.lease.condemn();
     }
 
     async fn pause(time: Duration) {

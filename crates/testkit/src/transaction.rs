@@ -218,7 +218,7 @@ async fn keeps_to_its_attempts(bench: &Bench) -> Result<(), Failure> {
     let ended = bench.transaction(options, [Step::Run(WAIT_BRIEFLY), Step::Run(ADD)]).await;
     release();
     match &ended {
-        Err(error @ TransactionError::Exhausted { attempts: 2, last: LastFailure::Closure(_) }) => {
+        Err(error @ TransactionError::Exhausted { attempts: 2, last: LastFailure::Closure(_), .. }) => {
             equal("outcome", error.outcome(), Outcome::Retryable)?;
         }
         other => return Err(Failure::new(format!("expected two attempts, came {other:?}"))),

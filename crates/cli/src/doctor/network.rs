@@ -110,7 +110,7 @@ pub(super) async fn greet(config: &ConnectionConfig, stream: &mut TcpStream) -> 
     match heard {
         Ok(Heard::Hello(Hello::Greeting(greeting))) => Ok(greeting),
         Ok(Heard::Hello(Hello::Refusal { code, sqlstate, message })) => {
-            let error = ServerError { code, sqlstate, message };
+            let error = ServerError::new(code, sqlstate, message);
             let cause = error.to_string();
             Err(config.connect_error(DOCTOR, Fault::Server(error), cause))
         }

@@ -128,9 +128,6 @@ impl Default for ConnectionConfig {
 }
 
 impl ConnectionConfig {
-    /// What every session runs after login, so that a `TIMESTAMP` means the same through every driver.
-    pub const SESSION_SQL: &str = "SET time_zone = '+00:00'";
-
     /// How many prepared statements each connection keeps. Above the number of distinct statements of a typical
     /// program, so that none is prepared twice.
     pub const PREPARED_STATEMENTS: usize = 100;
@@ -206,7 +203,11 @@ impl ConnectionConfig {
         self
     }
 
-    /// How long the server may take to answer one statement; then the connection is given up.
+    /// How long the server may take to answer one statement, or to send the next rows of its answer; then the call fails, and
+    /// the pool closes the connection.
+    ///
+    /// TiDB and MySQL also stop a `SELECT` by themselves that takes longer than this as a whole, its rows included
+    /// ([`session_sql`](Self::session_sql)). What goes on after a time-out on other statements is in `docs/session-state.md`.
     ///
     /// Default: 60 s, above the 50 s that TiDB waits for a lock (`innodb_lock_wait_timeout`).
     #[must_use]
@@ -313,6 +314,24 @@ impl ConnectionConfig {
         }
     }
 
+    /// The one statement that every session runs after login, so that a `TIMESTAMP` means the same through every driver, and
+    /// that TiDB and MySQL themselves stop a `SELECT` that runs longer than the [operation
+    /// time-out](Self::operation_timeout).
+    ///
+    /// MariaDB has no `max_execution_time`, and skips comments for MySQL 5.7 and later.
+    #[must_use]
+    pub fn session_sql(&self) -> String {
+        format!("SET time_zone = '+00:00' /*!50708 , max_execution_time = {} */", self.max_execution_time())
+    }
+
+    /// In milliseconds; 0, for no limit, where the time-out is longer than the server can count.
+    fn max_execution_time(&self) -> u32 {
+        match self.operation_timeout.as_millis() {
+            0 => 1,
+            time => i32::try_from(time).map_or(0, i32::unsigned_abs),
+        }
+    }
+
     fn is_loopback(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost")
             || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -408,6 +427,16 @@ mod tests {
         assert!(said(ConnectionConfig::new().with_port(0)).contains("TIDB_PORT"));
         assert!(said(ConnectionConfig::new().with_ca_path("/nowhere/ca.pem")).contains("CA_PATH"));
         assert!(said(ConnectionConfig::new().with_ca_path("/dev/null")).contains("CA_PATH"));
+    }
+
+    #[test]
+    fn the_server_limits_a_select_like_the_client() {
+        let limit = |time| ConnectionConfig::new().with_operation_timeout(time).max_execution_time();
+        assert_eq!(limit(Duration::from_secs(60)), 60_000);
+        assert_eq!(limit(Duration::from_nanos(1)), 1);
+        assert_eq!(limit(Duration::from_millis(2_147_483_647)), 2_147_483_647);
+        assert_eq!(limit(Duration::from_millis(2_147_483_648)), 0);
+        assert_eq!(limit(Duration::MAX), 0);
     }
 
     #[test]

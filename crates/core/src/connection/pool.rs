@@ -7,22 +7,31 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::{Future, poll_fn, ready},
     mem,
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use futures_util::future::{Either, join_all, select};
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::{
+    runtime,
+    sync::{Notify, Semaphore, SemaphorePermit},
+};
 use tracing::debug;
 
 use super::{ConnectionConfig, clock::Clock};
 use crate::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Fault, NotSent, Outcome, Result, TransactionEnded,
+    error::Connection as Left,
+    statement::Effect,
     telemetry::{TARGET, milliseconds},
+    transaction::Verdict,
 };
 
 /// The rules of a pool.
@@ -32,6 +41,7 @@ pub struct PoolPolicy {
     recycle: Duration,
     probe_after: Duration,
     acquire_timeout: Duration,
+    reset: bool,
 }
 
 /// What has to happen to an idle connection before it is handed out.
@@ -41,6 +51,8 @@ enum Checkout {
     Use,
     /// Ask the server first (one round trip), since it may have closed the connection.
     Probe,
+    /// Let the server forget what the session holds.
+    Reset,
     /// Close it and open another.
     Replace,
 }
@@ -52,6 +64,7 @@ impl Default for PoolPolicy {
             recycle: Duration::from_secs(300),
             probe_after: Duration::from_millis(500),
             acquire_timeout: Duration::from_secs(30),
+            reset: false,
         }
     }
 }
@@ -94,6 +107,24 @@ impl PoolPolicy {
         self
     }
 
+    /// Whether each connection is reset before it is lent again, so that no session state of one caller reaches the next:
+    /// variables, the current database, temporary tables, user locks. Default: no.
+    ///
+    /// Costs two round trips each time with `mysql` and `mysql_async` (`COM_RESET_CONNECTION`, and the `SET` that follows a
+    /// login), and the connection's prepared statements, which are prepared again. `sqlx` cannot reset: there, each caller
+    /// gets a new connection. What the pool keeps without a reset is listed in `docs/session-state.md`.
+    #[must_use]
+    pub fn with_reset(mut self, reset: bool) -> Self {
+        self.reset = reset;
+        self
+    }
+
+    /// Whether each connection is reset before it is lent again.
+    #[must_use]
+    pub fn reset(&self) -> bool {
+        self.reset
+    }
+
     /// How many connections may be open at once.
     #[must_use]
     pub fn max_connections(&self) -> usize {
@@ -118,10 +149,11 @@ impl PoolPolicy {
         self.acquire_timeout
     }
 
-    /// How long a probe may take before the connection counts as dead: a healthy server answers a ping at once.
+    /// How long a probe may take before the connection counts as dead: a healthy server answers a ping at once. A third of
+    /// the acquire limit at most, so that time is left to open another connection.
     #[must_use]
     pub fn probe_timeout(&self) -> Duration {
-        self.acquire_timeout.min(Duration::from_secs(5))
+        (self.acquire_timeout / 3).min(Duration::from_secs(5))
     }
 
     /// What to do with a connection that was `opened` and `returned` then.
@@ -130,6 +162,8 @@ impl PoolPolicy {
         let passed = |since: Instant, limit| since.checked_add(limit).is_some_and(|end| end <= now);
         if passed(opened, self.recycle) {
             Checkout::Replace
+        } else if self.reset {
+            Checkout::Reset
         } else if passed(returned, self.probe_after) {
             Checkout::Probe
         } else {
@@ -163,6 +197,19 @@ pub trait Connector: Sized + Send + Sync + 'static {
         true
     }
 
+    /// Whether every row of an answer has been read that the driver began to hand out one by one at this time; `false` where
+    /// the driver does not show it.
+    fn has_read_all(&self, _connection: &Self::Connection, _since: Instant) -> bool {
+        false
+    }
+
+    /// The runtime that a connection in use needs, where it needs one: on another it is probed first, since the one that it
+    /// was used on may have ended.
+    #[must_use]
+    fn runtime() -> Option<runtime::Id> {
+        runtime::Handle::try_current().ok().map(|handle| handle.id())
+    }
+
     /// The connection, if the server still answers on it within [`PoolPolicy::probe_timeout`]; `place` is as in
     /// [`connect`](Self::connect).
     fn probe(
@@ -171,7 +218,20 @@ pub trait Connector: Sized + Send + Sync + 'static {
         place: Place<Self>,
     ) -> impl Future<Output = Option<Self::Connection>> + Send;
 
-    /// Tells the server goodbye; failures do not matter.
+    /// Whether the driver can [reset](Self::reset) a session.
+    const RESETS: bool = false;
+
+    /// The connection, once the server has reset its session, within [`PoolPolicy::probe_timeout`]; `place` is as in
+    /// [`connect`](Self::connect).
+    fn reset(
+        &self,
+        _connection: Self::Connection,
+        _place: Place<Self>,
+    ) -> impl Future<Output = Option<Self::Connection>> + Send {
+        ready(None)
+    }
+
+    /// Closes the connection in the order of the protocol; failures do not matter.
     fn disconnect(&self, connection: Self::Connection) -> impl Future<Output = ()> + Send;
 
     /// Closes a connection that is broken or out of step, without waiting for the server.
@@ -214,7 +274,7 @@ impl<C: Connector> Place<C> {
         if state.closed || state.idle.len() + state.claims >= max {
             return Some(connection);
         }
-        state.idle.push(Slot::new(connection));
+        state.idle.push(Slot::new(connection, C::runtime()));
         drop(state);
         shared.changed.notify_waiters();
         None
@@ -270,9 +330,13 @@ struct State<T> {
     in_use: usize,
     waiting: usize,
     closed: bool,
-    /// When a connection was last found dead: those that have been idle since before are given up without a probe each,
-    /// so that many black-holed ones cost one probe time-out together.
-    found_dead: Option<Instant>,
+    /// When a probe last timed out: connections that have been idle since before are closed without a probe each, so that
+    /// many black-holed ones cost one time-out together.
+    black_holed: Option<Instant>,
+    /// When a connection was last lost: those that have been idle since before are probed before their next use.
+    suspected: Option<Instant>,
+    /// The server accepted no further connection when it was last asked for one.
+    server_full: bool,
 }
 
 impl<T> State<T> {
@@ -282,12 +346,16 @@ impl<T> State<T> {
         self.queued > 0
     }
 
-    /// What has to happen to an idle connection; `None` when it is given up.
-    fn checkout(&self, slot: &Slot<T>, policy: &PoolPolicy) -> Option<Checkout> {
-        if self.found_dead.is_some_and(|found| slot.returned <= found) {
+    /// What has to happen to an idle connection before it is used on `runtime`; `None` when it is closed.
+    fn checkout(&self, slot: &Slot<T>, policy: &PoolPolicy, runtime: Option<runtime::Id>) -> Option<Checkout> {
+        let idle_since_before = |time: Option<Instant>| time.is_some_and(|time| slot.returned <= time);
+        if idle_since_before(self.black_holed) {
             return None;
         }
-        Some(policy.checkout(slot.opened, slot.returned, Instant::now()))
+        Some(match policy.checkout(slot.opened, slot.returned, Instant::now()) {
+            Checkout::Use if idle_since_before(self.suspected) || slot.runtime != runtime => Checkout::Probe,
+            checkout => checkout,
+        })
     }
 }
 
@@ -297,13 +365,15 @@ struct Slot<T> {
     clock: Clock,
     opened: Instant,
     returned: Instant,
+    /// What it was last used on.
+    runtime: Option<runtime::Id>,
 }
 
 impl<T> Slot<T> {
     /// Boxed, since it is moved at every turn.
-    fn new(connection: T) -> Box<Self> {
+    fn new(connection: T, runtime: Option<runtime::Id>) -> Box<Self> {
         let now = Instant::now();
-        Box::new(Self { connection, clock: Clock::default(), opened: now, returned: now })
+        Box::new(Self { connection, clock: Clock::default(), opened: now, returned: now, runtime })
     }
 }
 
@@ -341,7 +411,7 @@ impl<C: Connector> Shared<C> {
                     return Err(Error::closed());
                 }
                 let Some(slot) = state.idle.pop() else { return Ok(None) };
-                let checkout = state.checkout(&slot, self.connector.config().pool());
+                let checkout = state.checkout(&slot, self.connector.config().pool(), C::runtime());
                 (slot, checkout)
             };
             match checkout {
@@ -350,14 +420,17 @@ impl<C: Connector> Shared<C> {
                     self.connector.discard(slot.connection);
                 }
                 Some(Checkout::Use) => return Ok(Some(slot)),
-                Some(Checkout::Probe) => {
-                    let Some(connection) = Box::pin(self.connector.probe(slot.connection, self.share(place))).await
-                    else {
-                        self.state().found_dead = Some(Instant::now());
-                        debug!(target: TARGET, probed = true, "connection found dead");
+                Some(checkout @ (Checkout::Probe | Checkout::Reset)) => {
+                    let (began, place) = (Instant::now(), self.share(place));
+                    let answered = match checkout {
+                        Checkout::Reset => Box::pin(self.connector.reset(slot.connection, place)).await,
+                        _ => Box::pin(self.connector.probe(slot.connection, place)).await,
+                    };
+                    let Some(connection) = answered else {
+                        self.found_dead(began);
                         continue;
                     };
-                    slot.connection = connection;
+                    (slot.connection, slot.runtime) = (connection, C::runtime());
                     return Ok(Some(slot));
                 }
                 Some(Checkout::Replace) => {
@@ -369,6 +442,17 @@ impl<C: Connector> Shared<C> {
         }
     }
 
+    /// Takes note of a probe that began then and failed. One that timed out speaks for all others that are idle, one that
+    /// failed at once for itself only.
+    fn found_dead(&self, began: Instant) {
+        let now = Instant::now();
+        let timed_out = now.duration_since(began) >= self.connector.config().pool().probe_timeout();
+        let mut state = self.state();
+        *(if timed_out { &mut state.black_holed } else { &mut state.suspected }) = Some(now);
+        drop(state);
+        debug!(target: TARGET, probed = true, "connection found dead");
+    }
+
     /// The claim's own place, to go on with after the claim has been given up.
     fn share(self: &Arc<Self>, place: &mut Option<Place<C>>) -> Place<C> {
         place.get_or_insert_with(|| Place::new(self)).share()
@@ -376,9 +460,19 @@ impl<C: Connector> Shared<C> {
 
     async fn open(&self, place: Place<C>) -> Result<Box<Slot<C::Connection>>> {
         let started = Instant::now();
-        let connection = self.connector.connect(place).await?;
+        let connected = self.connector.connect(place).await;
+        self.state().server_full = connected
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::TooManyConnections && error.outcome() == Outcome::Retryable);
+        let connection = connected?;
         debug!(target: TARGET, took_ms = milliseconds(started.elapsed()), "connection opened");
-        Ok(Slot::new(connection))
+        Ok(Slot::new(connection, C::runtime()))
+    }
+
+    /// Whether the server accepts no further connection while others of this pool are in use, which will come back.
+    fn waits_for_its_own(&self) -> bool {
+        let state = self.state();
+        state.server_full && state.in_use > 0 && !state.closed
     }
 
     /// An idle connection, or a new one, whichever can be had first.
@@ -408,8 +502,13 @@ impl<C: Connector> Shared<C> {
             // instructions).
             let (_, under_way) =
                 opening.get_or_insert_with(|| (Instant::now(), Box::pin(self.open(self.share(place)))));
-            if let Either::Left((opened, _)) = select(under_way, changed).await {
-                return opened;
+            match select(under_way, changed).await {
+                Either::Left((Err(_), changed)) if self.waits_for_its_own() => {
+                    opening = None;
+                    changed.await;
+                }
+                Either::Left((opened, _)) => return opened,
+                Either::Right(_) => {}
             }
         }
     }
@@ -433,7 +532,9 @@ impl<C: Connector> Pool<C> {
                 in_use: 0,
                 waiting: 0,
                 closed: false,
-                found_dead: None,
+                black_holed: None,
+                suspected: None,
+                server_full: false,
             }),
             handed_on: Semaphore::new(0),
             changed: Notify::new(),
@@ -463,7 +564,7 @@ impl<C: Connector> Pool<C> {
     pub fn try_acquire(&self) -> Option<Lease<C>> {
         let mut state = self.0.state();
         let last = state.idle.last()?;
-        if state.checkout(last, self.connector().config().pool()) != Some(Checkout::Use)
+        if state.checkout(last, self.connector().config().pool(), C::runtime()) != Some(Checkout::Use)
             || !self.0.take_place(&mut state).ok()?
         {
             return None;
@@ -473,7 +574,7 @@ impl<C: Connector> Pool<C> {
         state.in_use += 1;
         drop(state);
         let claim = Claim { pool: self.clone(), slot, waiting: None, place: None };
-        Some(Lease { claim, in_flight: false })
+        Some(Lease { claim, standing: Standing::default() })
     }
 
     /// The first half of [`acquire`](Self::acquire): waits for a place among the maximum, without asking the server.
@@ -492,8 +593,20 @@ impl<C: Connector> Pool<C> {
     /// The error for a caller whose [`acquire_timeout`](PoolPolicy::acquire_timeout) has passed.
     #[must_use]
     pub fn acquire_timed_out(&self) -> Error {
-        let (config, in_use) = (self.connector().config(), self.0.state().in_use);
+        let config = self.connector().config();
+        let (in_use, server_full) = {
+            let state = self.0.state();
+            (state.in_use, state.server_full)
+        };
         let PoolPolicy { max_connections, acquire_timeout, .. } = config.pool();
+        if server_full {
+            let message = format!(
+                "the server accepts no further connection, and all {in_use} of this pool stayed in use for {} s: return \
+                 them sooner, close others, or raise the server's limit",
+                acquire_timeout.as_secs_f32()
+            );
+            return Error::new(ErrorKind::TooManyConnections, message).with_driver(C::DRIVER);
+        }
         if in_use < *max_connections {
             return config.connect_timed_out(C::DRIVER);
         }
@@ -630,7 +743,7 @@ impl<C: Connector> Claim<C> {
         let slot = self.pool.0.take_or_open(&mut self.place).await?;
         self.lend(slot)?;
         self.waiting = None;
-        Ok(Lease { claim: self, in_flight: false })
+        Ok(Lease { claim: self, standing: Standing::default() })
     }
 
     fn lend(&mut self, slot: Box<Slot<C::Connection>>) -> Result<()> {
@@ -689,25 +802,43 @@ impl<C: Connector> fmt::Debug for Claim<C> {
 
 /// A connection on loan from a [`Pool`], which it returns to when dropped.
 ///
-/// Every use goes through [`call`](Self::call). A connection whose last call was not [finished](Call::finish), because
-/// its future was dropped or the connection broke, is closed instead of returned.
+/// Every use goes through [`call`](Self::call). The connection is closed instead of returned when its last call was not
+/// [settled](Call::settle), because its future was dropped or the connection broke; when a transaction is open on it, or it
+/// no longer commits each statement; and when rows may be left unread.
 pub struct Lease<C: Connector> {
     claim: Claim<C>,
+    standing: Standing,
+}
+
+/// What the calls on a loan have left behind.
+#[derive(Default)]
+struct Standing {
+    /// A call is under way, or has broken the connection.
     in_flight: bool,
+    /// Since when the driver hands out the rows of the last answer one by one.
+    rows_since: Option<Instant>,
+    /// A transaction is open that the caller began by a statement.
+    open: bool,
+    /// The session no longer commits each statement by itself, or holds locks on tables.
+    unsettled: bool,
+    verdict: Verdict,
 }
 
 impl<C: Connector> Lease<C> {
     /// The connection, and the mark that a call is under way on it.
     ///
     /// # Errors
-    /// [`Unusable`] when an earlier call on this loan was not finished.
-    pub fn call(&mut self) -> Result<(&mut C::Connection, Call<'_, C>), Unusable> {
-        if mem::replace(&mut self.in_flight, true) {
-            return Err(Unusable);
+    /// [`NotSent`] when an earlier call on this loan was not settled, or ended the attempt of the transaction around it.
+    pub fn call(&mut self) -> Result<(&mut C::Connection, Call<'_, C>), NotSent> {
+        self.standing.verdict.check()?;
+        if mem::replace(&mut self.standing.in_flight, true) {
+            return Err(NotSent::Unusable);
         }
         let Slot { connection, clock, .. } = &mut **self.claim.slot.as_mut().expect("present until drop");
         clock.stop();
-        Ok((connection, Call { in_flight: &mut self.in_flight, clock, shared: &self.claim.pool.0 }))
+        let call =
+            Call { standing: &mut self.standing, commits: false, rows: false, clock, shared: &self.claim.pool.0 };
+        Ok((connection, call))
     }
 
     /// The connection, to be looked at.
@@ -715,42 +846,103 @@ impl<C: Connector> Lease<C> {
     pub fn connection(&self) -> &C::Connection {
         &self.claim.slot.as_ref().expect("present until drop").connection
     }
-}
 
-/// An earlier call on the connection was given up half-way, or broke it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unusable;
+    /// What the statements of this loan have met, for the transaction around them.
+    pub fn verdict(&mut self) -> &mut Verdict {
+        &mut self.standing.verdict
+    }
 
-impl fmt::Display for Unusable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an earlier call on this connection was given up or broke it: take another from the pool")
+    /// Keeps the connection from being used again.
+    pub fn condemn(&mut self) {
+        self.standing.in_flight = true;
+    }
+
+    fn is_in_step(&self) -> bool {
+        let Standing { in_flight, rows_since, open, unsettled, .. } = &self.standing;
+        let (connector, connection) = (self.claim.pool.connector(), self.connection());
+        !(*in_flight || *open || *unsettled)
+            && (C::RESETS || !connector.config().pool().reset)
+            && connector.is_usable(connection)
+            && rows_since.is_none_or(|since| connector.has_read_all(connection, since))
     }
 }
 
-impl std::error::Error for Unusable {}
-
-impl From<Unusable> for std::io::Error {
-    fn from(unusable: Unusable) -> Self {
-        Self::new(std::io::ErrorKind::NotConnected, unusable)
-    }
-}
-
-/// A call under way; dropping it unfinished condemns the connection.
+/// A call under way; dropping it unsettled condemns the connection.
 pub struct Call<'a, C: Connector> {
-    in_flight: &'a mut bool,
+    standing: &'a mut Standing,
+    /// Whether success means that no transaction is open any more.
+    commits: bool,
+    /// Whether the driver hands out the rows of the answer one by one, after the call.
+    rows: bool,
     clock: &'a mut Clock,
     shared: &'a Shared<C>,
 }
 
 impl<C: Connector> Call<'_, C> {
-    /// Waits for the server's `answer`; `None` when that takes longer than [`ConnectionConfig::operation_timeout`].
+    /// The call is about to prepare `text`, for a driver that does not show the server's status: the first words of its
+    /// statements tell what it will do to a transaction.
+    ///
+    /// # Errors
+    /// [`NotSent::EndsTransaction`] within [`transaction`](crate::transaction).
+    pub fn prepares(&mut self, text: &str) -> Result<(), NotSent> {
+        self.meets(Effect::of(text))
+    }
+
+    /// The call is about to run `text`, as in [`prepares`](Self::prepares).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn runs(&mut self, text: &str) -> Result<(), NotSent> {
+        let effect = Effect::of(text);
+        self.commits = effect.ends && !effect.opens;
+        self.meets(effect)
+    }
+
+    fn meets(&mut self, Effect { ends, opens, lasts }: Effect) -> Result<(), NotSent> {
+        if ends && self.standing.verdict.is_under_way() {
+            return Err(NotSent::EndsTransaction);
+        }
+        self.standing.open |= opens;
+        self.standing.unsettled |= lasts;
+        Ok(())
+    }
+
+    /// The server's status, as the driver shows it after an answer.
+    ///
+    /// # Errors
+    /// [`TransactionEnded`] when the statement ended the [`transaction`](crate::transaction) around it.
+    pub fn saw(&mut self, in_transaction: bool, autocommit: bool) -> Result<(), TransactionEnded> {
+        self.standing.open = in_transaction;
+        self.standing.unsettled = !autocommit;
+        if self.standing.verdict.is_under_way() && !in_transaction { Err(TransactionEnded) } else { Ok(()) }
+    }
+
+    /// The driver is about to hand out rows one by one, after the call.
+    ///
+    /// # Errors
+    /// [`NotSent::UnseenRows`] within [`transaction`](crate::transaction), which would not see an error among them.
+    pub fn hands_out_rows(&mut self) -> Result<(), NotSent> {
+        if self.standing.verdict.is_under_way() {
+            return Err(NotSent::UnseenRows);
+        }
+        self.rows = true;
+        Ok(())
+    }
+
+    /// Waits for the server's `answer`; `None` when that takes longer than [`ConnectionConfig::operation_timeout`], counted
+    /// from the last time that `progress` was set, which this clears.
     ///
     /// On tokio's clock, as all that has to do with time here; a driver that blocks limits its socket instead.
-    pub async fn within<F: Future>(&mut self, answer: F) -> Option<F::Output> {
+    pub async fn within<F: Future>(&mut self, progress: &AtomicBool, answer: F) -> Option<F::Output> {
         let mut answer = pin!(answer);
         poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => self.poll_timed_out(cx).map(|()| None),
+            Poll::Pending => {
+                if progress.swap(false, Ordering::Relaxed) {
+                    self.answered();
+                }
+                self.poll_timed_out(cx).map(|()| None)
+            }
         })
         .await
     }
@@ -766,14 +958,23 @@ impl<C: Connector> Call<'_, C> {
         self.clock.stop();
     }
 
-    /// The call is over and the connection is in step with the server, whether or not the statement succeeded.
-    pub fn finish(self) {
-        *self.in_flight = false;
-    }
-
-    /// The server is gone: connections that are idle now are given up too.
-    pub fn lost(self) {
-        self.shared.state().found_dead = Some(Instant::now());
+    /// The call is over. After the server's answer, its error included, the connection can be used again, unless the server
+    /// closes it; after any other fault it cannot, and where that may have hit others, those are probed before their next use.
+    pub fn settle(self, fault: Option<&Fault>) {
+        let Self { standing, commits, rows, shared, .. } = self;
+        let left = fault.map_or(Left::InStep, |fault| {
+            standing.verdict.note(fault);
+            fault.leaves()
+        });
+        match left {
+            Left::InStep => {
+                standing.in_flight = false;
+                standing.open &= !(commits && fault.is_none());
+                standing.rows_since = (rows && fault.is_none()).then(Instant::now);
+            }
+            Left::Broken => {}
+            Left::Lost => shared.state().suspected = Some(Instant::now()),
+        }
     }
 }
 
@@ -785,7 +986,7 @@ impl<C: Connector> fmt::Debug for Call<'_, C> {
 
 impl<C: Connector> Drop for Lease<C> {
     fn drop(&mut self) {
-        if self.in_flight || !self.claim.pool.connector().is_usable(self.connection()) {
+        if !self.is_in_step() {
             self.claim.discard();
         }
     }
@@ -793,13 +994,13 @@ impl<C: Connector> Drop for Lease<C> {
 
 impl<C: Connector> fmt::Debug for Lease<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").field("in_flight", &self.in_flight).finish_non_exhaustive()
+        f.debug_struct("Lease").field("in_flight", &self.standing.in_flight).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::{pending, ready};
+    use std::future::pending;
 
     use futures_util::FutureExt as _;
 
