@@ -124,8 +124,8 @@ pub enum TransactionError<E> {
         /// The error that ended the last one.
         last: LastFailure<E>,
     },
-    /// A statement ended the transaction in a way that another attempt would hardly mend, such as a time-out; nothing was
-    /// applied, and nothing was retried.
+    /// A statement timed out, or the closure went on after one that ended the transaction in a way that another attempt would
+    /// not mend; nothing was applied, and nothing was retried.
     #[non_exhaustive]
     Stopped {
         /// What ended the transaction.
@@ -542,6 +542,10 @@ where
             Err(error) => again_or(error, TransactionError::Failed),
         },
         (Err(error), None) => Ended::Over(TransactionError::Aborted(error)),
+        // The closure knows what it met.
+        (Err(error), Some(End::Stop(kind))) if kind != ErrorKind::TimedOut => {
+            Ended::Over(TransactionError::Aborted(error))
+        }
         (worked, Some(end)) => {
             let last = |kind| match worked {
                 Ok(_) => LastFailure::Database(Error::refused("transaction", kind)),
@@ -713,6 +717,8 @@ mod tests {
             assert!(matches!(error, TransactionError::Stopped { kind: met, .. } if met == kind), "{error:?}");
             assert_eq!((error.outcome(), ran), (Outcome::Final, 1));
         }
+        let (ended, _) = run_with(Answers::new(), &[server(1153, "")], Err("passed on"));
+        assert!(matches!(ended, Err(TransactionError::Aborted("passed on"))), "{ended:?}");
     }
 
     #[test]

@@ -121,10 +121,10 @@ impl pool::Connector for Connector {
         matches!(answer, Ok(Ok(true))).then_some(connection)
     }
 
-    /// Dropped while rows are on their way, the driver would read them all in a task of its own before it closes, unless a
-    /// call was dropped half-way.
-    fn discard(&self, mut connection: Conn) {
-        let _ = connection.ping().now_or_never();
+    /// A driver's connection that is dropped reads all rows in a task of its own before it closes, unless a call on it was
+    /// dropped half-way.
+    fn abort(&self, mut connection: Conn) {
+        let _ = without_panic(connection.ping()).now_or_never();
     }
 
     async fn disconnect(&self, connection: Conn) {

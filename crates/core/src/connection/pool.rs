@@ -238,6 +238,11 @@ pub trait Connector: Sized + Send + Sync + 'static {
     fn discard(&self, connection: Self::Connection) {
         drop(connection);
     }
+
+    /// [Discards](Self::discard) a connection on which rows may be on their way.
+    fn abort(&self, connection: Self::Connection) {
+        self.discard(connection);
+    }
 }
 
 /// One of the [maximum](PoolPolicy::max_connections) of connections, shared with the claim that it was opened for: free again
@@ -765,7 +770,7 @@ impl<C: Connector> Claim<C> {
     /// Ends the loan of a connection that is broken or out of step.
     fn discard(&mut self) {
         if let Some(slot) = self.slot.take() {
-            self.pool.connector().discard(slot.connection);
+            self.pool.connector().abort(slot.connection);
             self.pool.0.state().in_use -= 1;
         }
     }

@@ -76,8 +76,9 @@ than the limit that the configuration sets; that the pool serves the next calls,
 of the change or nothing of it. `Retryable` and `Final` promise that nothing was applied; `Unknown` promises nothing, and the
 table says what was the case.
 
-Where an autocommit write or a transaction meets a conflict, it is made again, so that the fault is not seen; a transaction
-is made again after a lost connection, too, but never after a `COMMIT` has left.
+An autocommit write or a transaction that meets a conflict is retried, so that the caller does not see the fault. A
+transaction is retried after a lost connection as well, but neither after a time-out, since its statement may still run on the
+server, nor once a `COMMIT` has left.
 
 | Fault | What happens |
 |---|---|

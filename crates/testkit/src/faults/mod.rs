@@ -233,6 +233,7 @@ async fn act<P>(phase: Phase, tested: &Tested<P>, pool: P, store: &Store) -> Res
                 Ok(_) => {}
                 Err(TransactionError::Aborted(_)) => return Ok(Came::Aborted),
                 Err(TransactionError::Failed(error) | TransactionError::Unknown(error)) => return Ok(error.into()),
+                Err(error @ TransactionError::Stopped { kind, .. }) => return Ok(Came::Failure(kind, error.outcome())),
                 Err(other) => return Err(Failure::new(format!("the transaction gave up: {other:?}"))),
             }
         }

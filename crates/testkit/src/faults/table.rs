@@ -131,8 +131,8 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         drivers: &["sqlx"],
         phases: &[Phase::InTransaction],
         fault: Fault::LocalInfile,
-        expected: Expected::Succeeds,
-        reason: "as above; a time-out is worth another attempt",
+        expected: Expected::Fails(ErrorKind::TimedOut, Outcome::Retryable, Applied::No),
+        reason: "as above",
     },
     Difference {
         drivers: &["mysql", "mysql_async"],
@@ -215,12 +215,15 @@ pub(crate) fn expected(phase: Phase, fault: Fault) -> Expected {
         }
         (Phase::Commit, Fault::Conflict) => Succeeds,
 
-        // The server rolls back, so all of it is made again; but not where nothing says that another try would help.
+        // The server rolls back, and the transaction is retried where another attempt may help. After a time-out it is not:
+        // the statement may still run on the server.
+        (Phase::InTransaction, Fault::BlackHoled | Fault::Withheld | Fault::Oversized) => {
+            Fails(TimedOut, Retryable, No)
+        }
         (Phase::InTransaction, Fault::Garbage | Fault::LocalInfile | Fault::OtherError) => Aborts,
         (Phase::InTransaction, _) => Succeeds,
 
-        // The probe fails, and another connection takes the place.
-        (Phase::Idle, Fault::BlackHoled | Fault::Withheld | Fault::Oversized) => Fails(TimedOut, Retryable, No),
+        // The probe fails, and another connection takes its place while time is left.
         (Phase::Idle, _) => Succeeds,
 
         // A statement that changes nothing.
