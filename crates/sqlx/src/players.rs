@@ -71,13 +71,8 @@ impl PlayerStore for SqlxStore {
         if players.is_empty() {
             return Ok(0);
         }
-        let text = sql::create_many(players.len());
-        let insert = players
-            .iter()
-            .fold(sqlx::query(&text), |insert, player| insert.bind(&player.name).bind(player.coins).bind(player.goods));
-        let mut connection = self.pool.get().await?;
-        let done = insert.execute(&mut connection).await.map_err(failed("create_many", Phase::Write))?;
-        Ok(done.rows_affected())
+        let insert = sql::create_many(players.len());
+        Ok(self.change("create_many", &insert, |insert| players.iter().fold(insert, row)).await?.rows_affected())
     }
 
     async fn find(&self, id: PlayerId) -> Result<Option<Player>> {

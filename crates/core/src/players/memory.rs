@@ -162,14 +162,12 @@ impl PlayerStore for MemoryStore {
         let sides = [trade.buyer, trade.seller].map(|id| players.get(&id).cloned());
         let sides: Vec<Player> = sides.into_iter().flatten().collect();
         attempt.after_read(&sides)?;
-        let sums = sides.into_iter().map(|mut player| {
+        players.extend(sides.into_iter().map(|mut player| {
             let sign = if player.id == trade.buyer { 1 } else { -1 };
-            player.coins = player.coins.checked_sub(sign * trade.price)?;
-            player.goods = player.goods.checked_add(sign * trade.goods)?;
-            Some((player.id, player))
-        });
-        let sums: Vec<_> = sums.collect::<Option<_>>().ok_or_else(|| Error::refused("trade", ErrorKind::OutOfRange))?;
-        players.extend(sums);
+            player.coins -= sign * trade.price;
+            player.goods += sign * trade.goods;
+            (player.id, player)
+        }));
         Ok(())
     }
 

@@ -42,13 +42,14 @@ pub const UPDATE: &str = "UPDATE players SET name = ?, coins = ?, goods = ? WHER
 /// Id.
 pub const DELETE: &str = "DELETE FROM players WHERE id = ?";
 
-/// Buyer, seller, price, goods, price, goods, price, goods: see [`Attempt::parameters`](super::Attempt::parameters).
+/// Buyer, seller, then price and goods four times: see [`Attempt::parameters`](super::Attempt::parameters).
 ///
 /// Moves coins and goods of both players or of nobody, in one statement and so in one round trip. Two rows are
-/// affected, or none when the trade is not possible. What is added to NULL would be lost, hence the last guard.
+/// affected, or none when the trade is not possible. The last guards keep a sum from overflowing, which a server whose
+/// `sql_mode` is not strict would cut off, and what is added to NULL from being lost.
 pub const TRADE: &str = "UPDATE players b JOIN players s ON b.id = ? AND s.id = ? AND b.id <> s.id \
      SET b.coins = b.coins - ?, b.goods = b.goods + ?, s.coins = s.coins + ?, s.goods = s.goods - ? \
-     WHERE b.coins >= ? AND s.goods >= ? AND b.goods IS NOT NULL AND s.coins IS NOT NULL";
+     WHERE b.coins >= ? AND s.goods >= ? AND s.coins <= 2147483647 - ? AND b.goods <= 2147483647 - ?";
 
 /// Buyer, seller: both sides of a trade, to say why it was refused.
 pub const SIDES: &str = "SELECT id, name, coins, goods FROM players WHERE id IN (?, ?)";

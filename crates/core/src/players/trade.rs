@@ -58,10 +58,10 @@ impl Attempt {
 
     /// The parameters of [`sql::TRADE`](super::sql::TRADE), in order; all fit the drivers' widest integer.
     #[must_use]
-    pub fn parameters(&self) -> [i64; 8] {
+    pub fn parameters(&self) -> [i64; 10] {
         let Trade { buyer, seller, goods, price } = self.trade;
         let (goods, price) = (i64::from(goods), i64::from(price));
-        [buyer.0, seller.0, price, goods, price, goods, price, goods]
+        [buyer.0, seller.0, price, goods, price, goods, price, goods, price, goods]
     }
 
     /// After the statement affected this many rows, or failed.
@@ -95,6 +95,9 @@ impl Attempt {
             let message = format!("the seller has {} goods and {goods} were asked for", seller.goods);
             return Err(refusal(ErrorKind::InsufficientGoods, message));
         }
+        if seller.coins.checked_add(price).is_none() || buyer.goods.checked_add(goods).is_none() {
+            return Err(Error::refused(OPERATION, ErrorKind::OutOfRange));
+        }
         if std::mem::replace(&mut self.refused, true) {
             let message = "both players keep changing; nothing was applied, so it can be tried again";
             return Err(refusal(ErrorKind::Conflict, message.to_owned()));
@@ -124,6 +127,8 @@ mod tests {
         };
         assert_eq!(why(&[player(1, 499, 0), player(2, 0, 10)]), ErrorKind::InsufficientCoins);
         assert_eq!(why(&[player(1, 500, 0), player(2, 0, 9)]), ErrorKind::InsufficientGoods);
+        assert_eq!(why(&[player(1, 500, i32::MAX - 9), player(2, 0, 10)]), ErrorKind::OutOfRange);
+        assert_eq!(why(&[player(1, 500, 0), player(2, i32::MAX - 499, 10)]), ErrorKind::OutOfRange);
         assert_eq!(why(&[player(1, 500, 0)]), ErrorKind::NotFound);
         assert_eq!(why(&[]), ErrorKind::NotFound);
     }

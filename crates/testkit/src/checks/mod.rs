@@ -146,6 +146,8 @@ pub const ALL: &[Check] = list! {
         null_is_an_error_that_names_the_column,
         refused_trade_names_a_null,
         trade_loses_nothing_to_a_null,
+        trade_moves_all_or_nothing_in_every_sql_mode,
+        every_change_is_retried_after_a_conflict,
         create_many_stores_as_many_rows_as_allowed,
         ids_beyond_53_bits_are_exact,
         close_lets_calls_under_way_end,

@@ -7,16 +7,45 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use mysql::{Value, prelude::Queryable};
 use tidb_connect_core::{
     ConnectionConfig, ErrorKind, Outcome, TlsMode,
-    players::{NewPlayer, Player, PlayerId, Trade, sql::MAX_ROWS},
+    players::{
+        Attempt, NewPlayer, Player, PlayerId, Trade,
+        sql::{self, MAX_ROWS},
+    },
 };
+use tidb_connect_wire::{Answer, CommandKind, Fault, Point, Refusal};
 
 use super::{bulk, everyone, refuses, table};
 use crate::{
     Failure, Server, Store,
     failure::{chain, equal, holds, refused},
 };
+
+/// Modes that a legacy application or an administrator sets, alone and together; the empty one is not strict.
+const SQL_MODES: &[&str] = &[
+    "",
+    "STRICT_TRANS_TABLES",
+    "STRICT_ALL_TABLES",
+    "ANSI",
+    "ANSI_QUOTES",
+    "PIPES_AS_CONCAT",
+    "IGNORE_SPACE",
+    "NO_BACKSLASH_ESCAPES",
+    "NO_UNSIGNED_SUBTRACTION",
+    "ONLY_FULL_GROUP_BY",
+    "HIGH_NOT_PRECEDENCE",
+    "NO_BACKSLASH_ESCAPES,ANSI_QUOTES,PIPES_AS_CONCAT,IGNORE_SPACE",
+    "TRADITIONAL",
+];
+
+/// The conflicts that a server undoes: the whole transaction's, TiDB's own, and that of a lock.
+const CONFLICTS: &[Refusal] = &[
+    Refusal { code: 1213, sqlstate: Some("40001"), text: "Deadlock found when trying to get lock" },
+    Refusal { code: 9007, sqlstate: Some("HY000"), text: "Write conflict, txnStartTS=1 [try again later]" },
+    Refusal { code: 1205, sqlstate: Some("HY000"), text: "Lock wait timeout exceeded" },
+];
 
 /// What SQLAlchemy creates for TiDB's Python tutorials: narrow ids, columns that may be NULL, no character set.
 const PYTHON_SAMPLE_TABLE: &str = "CREATE TABLE players (\
@@ -231,4 +260,70 @@ async fn cannot_connect(server: &Server, config: ConnectionConfig, kind: ErrorKi
         text += &format!(" {cause}");
     }
     Ok(text)
+}
+
+/// The statement of a trade moves all or nothing whatever `sql_mode` is: one that is not strict cuts sums off.
+pub async fn trade_moves_all_or_nothing_in_every_sql_mode(store: &Store, server: &Server) -> Result<(), Failure> {
+    const MAX: i32 = i32::MAX;
+    let players = [("plain", 500, 500), ("many coins", MAX - 5, 500), ("many goods", 500, MAX - 5)];
+    let [plain, coins, goods] = table(store, players).await?;
+    let before = everyone(store).await?;
+    let mut connection = server.connect()?;
+    let broken = |error| Failure::caused("the kit's own trade failed:", &error);
+    for mode in SQL_MODES {
+        connection.query_drop(format!("SET SESSION sql_mode = '{mode}'")).map_err(broken)?;
+        let mut affected = |buyer: &Player, seller: &Player, goods, price| {
+            let trade = Trade { buyer: buyer.id, seller: seller.id, goods, price };
+            let parameters = Attempt::new(trade)?.parameters().map(Value::from).to_vec();
+            connection.exec_drop(sql::TRADE, parameters).map_err(broken)?;
+            Ok::<_, Failure>(connection.affected_rows())
+        };
+        let what = format!("the rows that a trade changes with sql_mode '{mode}'");
+        equal(&format!("{what}, too many coins"), affected(&plain, &coins, 1, 6)?, 0)?;
+        equal(&format!("{what}, too many goods"), affected(&goods, &plain, 6, 1)?, 0)?;
+        equal(&format!("{what}, sums that fit"), affected(&plain, &coins, 1, 5)?, 2)?;
+        equal(&format!("{what}, back again"), affected(&coins, &plain, 1, 5)?, 2)?;
+        equal(&format!("the players after trades with sql_mode '{mode}'"), everyone(store).await?, before.clone())?;
+    }
+    Ok(())
+}
+
+/// Each change that meets a conflict is retried, and applied once.
+pub async fn every_change_is_retried_after_a_conflict(_: &Store, server: &Server) -> Result<(), Failure> {
+    let proxy = server.proxy()?;
+    let config = server.config().clone().with_host("127.0.0.1").with_port(proxy.addr().port());
+    let store = server.open(config).await?;
+    let execute = || Point::Command(CommandKind::Execute);
+    for &conflict in CONFLICTS {
+        let meets = |what: &str, point: Point| {
+            proxy.arm(point, Fault::AfterRequest(0, Answer::Error(conflict)));
+            format!("how often {what} met error {}", conflict.code)
+        };
+        let met = meets("create_table", Point::statement(sql::CREATE_TABLE));
+        store.create_table().await?;
+        equal(&met, proxy.disarm(), 1)?;
+        let met = meets("create", execute());
+        let a = store.create(&NewPlayer::new("a", 10, 10)).await?;
+        equal(&met, proxy.disarm(), 1)?;
+        let met = meets("create_many", execute());
+        let many = [NewPlayer::new("b", 10, 10), NewPlayer::new("c", 10, 10)];
+        equal("the players created", store.create_many(&many).await?, 2)?;
+        equal(&met, proxy.disarm(), 1)?;
+        let met = meets("update", execute());
+        store.update(&Player { coins: 20, ..a.clone() }).await?;
+        equal(&met, proxy.disarm(), 1)?;
+        let b = store.find_by_name("b").await?.ok_or_else(|| Failure::new("b is gone"))?;
+        let met = meets("trade", execute());
+        store.trade(&Trade { buyer: a.id, seller: b.id, goods: 1, price: 5 }).await?;
+        equal(&met, proxy.disarm(), 1)?;
+        let met = meets("delete", execute());
+        store.delete(b.id).await?;
+        equal(&met, proxy.disarm(), 1)?;
+        let left = server.sql("SELECT CONCAT_WS(' ', name, coins, goods) FROM players ORDER BY id")?;
+        equal("the players in the end", left, ["a 15 11", "c 10 10"])?;
+        let met = meets("drop_table", Point::statement(sql::DROP_TABLE));
+        store.drop_table().await?;
+        equal(&met, proxy.disarm(), 1)?;
+    }
+    Ok(store.close().await?)
 }
