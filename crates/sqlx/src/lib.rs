@@ -11,6 +11,7 @@ mod error;
 mod options;
 mod players;
 mod pool;
+mod relay;
 mod transaction;
 
 pub use connection::Connection;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::{
     Connection, DRIVER,
     error::{fault, without_panic},
-    options,
+    options, relay,
 };
 
 /// A pool of connections; clones share it.
@@ -95,7 +95,7 @@ impl pool::Connector for Connector {
 
     async fn connect(&self, _: Place<Self>) -> Result<MySqlConnection> {
         let connect = without_panic(async {
-            let mut connection = MySqlConnection::connect_with(&self.options).await?;
+            let mut connection = relay::connect(&self.config, &self.options).await?;
             connection.execute(self.config.session_sql().as_str()).await?;
             Ok(connection)
         });

@@ -4,7 +4,7 @@
 use std::{fs, time::Instant};
 
 use futures_util::future::BoxFuture;
-use tidb_connect_core::{BoxError, ConnectionConfig};
+use tidb_connect_core::{BoxError, ConnectionConfig, TlsMode};
 use tidb_connect_wire::{Answer, Script, Then};
 
 use crate::{
@@ -42,9 +42,13 @@ pub fn suite(driver: &'static str, attempt: Attempt) -> StandInSuite {
 
 /// Makes an attempt, which must end in time, and show or tell no password.
 async fn meets(attempt: Attempt, script: Script) -> Result<Result<(), BoxError>, Failure> {
+    meets_with(attempt, TlsMode::Automatic, script).await
+}
+
+async fn meets_with(attempt: Attempt, tls: TlsMode, script: Script) -> Result<Result<(), BoxError>, Failure> {
     let (server, config) = start(script)?;
     let started = Instant::now();
-    let result = attempt(impatient(config), STATEMENT).await;
+    let result = attempt(impatient(config).with_tls(tls), STATEMENT).await;
     holds(&format!("it took {:?}", started.elapsed()), started.elapsed() < PROMPT)?;
     told_no_secret(&server)?;
     if let Err(error) = &result {
@@ -55,7 +59,11 @@ async fn meets(attempt: Attempt, script: Script) -> Result<Result<(), BoxError>,
 
 /// Makes an attempt that must end in an error.
 async fn fails(attempt: Attempt, what: &str, script: Script) -> Result<(), Failure> {
-    match meets(attempt, script).await {
+    fails_with(attempt, TlsMode::Automatic, what, script).await
+}
+
+async fn fails_with(attempt: Attempt, tls: TlsMode, what: &str, script: Script) -> Result<(), Failure> {
+    match meets_with(attempt, tls, script).await {
         Ok(Err(_)) => Ok(()),
         Ok(Ok(())) => Err(Failure::new(format!("no error: {what}"))),
         Err(failure) => Err(Failure::new(format!("{what}: {failure}"))),
@@ -88,9 +96,40 @@ async fn no_file(attempt: Attempt) -> Result<(), Failure> {
     meets(attempt, answers(Answer::LocalInfile(name.into()))).await.map(drop)
 }
 
+/// Login methods whose answer is the password itself, or hardly hides it.
+const SHOWING: &[&str] = &["mysql_clear_password", "mysql_old_password", "dialog"];
+
+/// What a server says to a login by `caching_sha2_password`, as packet 2: that it knows the password, that it wants the whole
+/// password, and its key to encrypt that with, which is none.
+const FAST_PATHS: &[&[u8]] =
+    &[b"\x02\0\0\x02\x01\x03", b"\x02\0\0\x02\x01\x04", b"\x02\0\0\x02\x01\x04\x08\0\0\x04\x01not a key"];
+
 async fn no_password(attempt: Attempt) -> Result<(), Failure> {
-    for plugin in ["mysql_clear_password", "mysql_old_password", "dialog"] {
-        fails(attempt, plugin, Script::new().on_login(Answer::AuthSwitch(plugin.into()))).await?;
+    for tls in [TlsMode::Automatic, TlsMode::Disabled] {
+        for &plugin in SHOWING {
+            let switch = || Script::new().on_login(Answer::AuthSwitch(plugin.into()));
+            fails_with(attempt, tls, &format!("{plugin} in the switch"), switch()).await?;
+            let greeting = Script::new().with_plugins(vec![plugin]);
+            // A driver may answer it by a method of its own choice.
+            meets_with(attempt, tls, greeting).await?.ok();
+            let both = Script::new().with_plugins(vec![plugin]).on_login(Answer::AuthSwitch(plugin.into()));
+            fails_with(attempt, tls, &format!("{plugin} in greeting and switch"), both).await?;
+            // A peer that behaves as long as somebody may be looking.
+            let (server, config) = start(Script::new().with_plugins(vec!["mysql_native_password", plugin]))?;
+            for _ in 0..2 {
+                attempt(impatient(config.clone()).with_tls(tls), STATEMENT).await.ok();
+            }
+            equal("the connections", server.visits().len(), 2)?;
+            told_no_secret(&server)?;
+        }
+        for plugin in ["caching_sha2_password", "sha256_password", "mysql_native_password", ""] {
+            for &said in FAST_PATHS {
+                for then in [Then::Next, Then::Close] {
+                    let script = Script::new().with_plugins(vec![plugin]).on_login(bytes(said, then));
+                    meets_with(attempt, tls, script).await?.ok();
+                }
+            }
+        }
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::{Command, CommandKind, Refusal};
 pub struct Script {
     pub(crate) version: Cow<'static, str>,
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) plugins: Cow<'static, [&'static str]>,
     pub(crate) connect: Option<Answer>,
     pub(crate) login: Answer,
     statements: Vec<(Cow<'static, str>, Answer)>,
@@ -60,6 +61,7 @@ impl Script {
         Self {
             version: "8.0.11-TiDB-v8.5.3".into(),
             tls: None,
+            plugins: Cow::Borrowed(&["mysql_native_password"]),
             connect: None,
             login: Answer::Ok,
             statements: Vec::new(),
@@ -76,6 +78,18 @@ impl Script {
     /// Offers TLS in the greeting, and speaks it with clients that ask for it.
     pub fn with_tls(mut self, tls: Arc<ServerConfig>) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// The login methods that the greetings name: that of the first connection, of the second, and so on, the last one for all
+    /// that follow. `mysql_native_password` unless they are given.
+    ///
+    /// # Panics
+    ///
+    /// When there are none.
+    pub fn with_plugins(mut self, plugins: impl Into<Cow<'static, [&'static str]>>) -> Self {
+        self.plugins = plugins.into();
+        assert!(!self.plugins.is_empty(), "a greeting names a login method");
         self
     }
 

@@ -31,8 +31,6 @@ const CAPABILITIES: u32 = 1
     | 1 << 20
     | CLIENT_DEPRECATE_EOF;
 
-const AUTH_PLUGIN: &str = "mysql_native_password";
-
 /// A server for one [`Script`], for any number of connections.
 ///
 /// It listens on a free port of 127.0.0.1, runs in a thread of its own and needs no async runtime, but may be used inside
@@ -180,6 +178,7 @@ fn greeting(script: &Script, number: u32) -> Vec<u8> {
     let capabilities = CAPABILITIES | if script.tls.is_some() { u32::from(CLIENT_SSL) } else { 0 };
     let [low, high] = [capabilities as u16, (capabilities >> 16) as u16].map(u16::to_le_bytes);
     let (first, second) = SCRAMBLE.split_at(8);
+    let plugin = script.plugins[(number as usize).min(script.plugins.len()) - 1];
     let number = number.to_le_bytes();
     let scramble_len = [SCRAMBLE.len() as u8 + 1];
     [
@@ -196,7 +195,7 @@ fn greeting(script: &Script, number: u32) -> Vec<u8> {
         &[0; 10],
         second,
         &[0],
-        AUTH_PLUGIN.as_bytes(),
+        plugin.as_bytes(),
         &[0],
     ]
     .concat()
