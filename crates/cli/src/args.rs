@@ -10,7 +10,7 @@ use tidb_connect_bench::{self as bench, Workload};
 use tidb_connect_compare as compare;
 use tidb_connect_core::{Error, ErrorKind, Result, Setting, Settings, pool::PoolPolicy};
 
-use crate::{dotenv, driver::Driver};
+use crate::{dotenv, driver::Driver, say};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -19,7 +19,8 @@ Exit codes:
   2    a setting or an argument is wrong
   3    no connection to the server
   4    a table named players was there already and has been left alone
-  130  interrupted";
+  130  interrupted
+  141  nobody reads the output any more";
 
 const DOCTOR_HELP: &str = "\
 Warnings (!) do not count. After a cross (✗) nothing more is tried.
@@ -36,7 +37,8 @@ Exit codes:
   15   database: not there, or not for this user
   16   privileges: one is missing
   17   the server failed later
-  130  interrupted";
+  130  interrupted
+  141  nobody reads the output any more";
 
 const COMPARE_HELP: &str = "\
 Without a configured server it starts a throw-away one.
@@ -46,7 +48,8 @@ Exit codes:
   1    failed, or a probe failed
   2    a setting or an argument is wrong
   3    no connection to the server
-  130  interrupted";
+  130  interrupted
+  141  nobody reads the output any more";
 
 const BENCH_HELP: &str = "\
 Of several values, each is measured with each of the others: --tasks 1,32,256 shows growth. Without a configured server it
@@ -57,7 +60,8 @@ Exit codes:
   1    failed
   2    a setting or an argument is wrong
   3    no connection to the server
-  130  interrupted";
+  130  interrupted
+  141  nobody reads the output any more";
 
 const PLAYGROUND_HELP: &str = "\
 Without CMD the server's settings are printed as .env lines, and it runs until Ctrl-C.
@@ -65,7 +69,8 @@ Without CMD the server's settings are printed as .env lines, and it runs until C
 Exit codes: CMD's own, 128 + n where signal n ended it, and without CMD 0; else
   1    failed
   2    CMD cannot be run
-  130  interrupted";
+  130  interrupted
+  141  nobody reads the output any more";
 
 /// See every Rust MySQL driver run against TiDB.
 #[derive(Debug, Parser)]
@@ -335,7 +340,13 @@ impl ServerArgs {
             .with_flag("--deployment", Setting::Deployment, self.deployment)
             .with_environment()?;
         let dotenv = dotenv::read(".env".as_ref())?;
-        Ok(settings.with_variables(".env", |name| dotenv.get(name).cloned()))
+        let settings = settings.with_variables(".env", |name| dotenv.get(name).cloned());
+        let settings = settings.with_names(".env", dotenv.into_keys());
+        // What is wrong with them is reported where they are used.
+        for notice in settings.notices().unwrap_or_default() {
+            say(format_args!("note: {notice}"));
+        }
+        Ok(settings)
     }
 }
 

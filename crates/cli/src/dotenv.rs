@@ -10,6 +10,8 @@ use tidb_connect_core::{Error, ErrorKind, Result, Settings};
 /// is between them, lines included; in `"double quotes"` and without quotes a backslash protects the next character, and
 /// `\n` is the end of a line.
 ///
+/// A line of another program's that cannot be read like that is passed over.
+///
 /// Nothing is substituted: a shell would put something else in the place of a `$`, and turn a password into another one,
 /// so one of our settings with a `$` is refused unless single quotes or a backslash protect it. No error shows a line's
 /// text, which may hold the password.
@@ -28,17 +30,56 @@ pub(crate) fn read(path: &Path) -> Result<HashMap<String, String>> {
     while !rest.is_empty() {
         let before = &text[..text.len() - rest.len()];
         let place = || format!("line {} of {name}", before.matches('\n').count() + 1);
-        let Some((variable, after)) = next(rest) else {
-            return Err(wrong(format!("{} is not of the form NAME=value: quote a value with spaces", place())));
+        let (line, after_line) = rest.split_once('\n').unwrap_or((rest, ""));
+        // A quote that another program's line leaves open must not swallow a setting of ours.
+        let swallows = |after: &str| {
+            let read = &rest[..rest.len() - after.len()];
+            ours(line).is_none() && read.lines().skip(1).any(|line| ours(line).is_some())
+        };
+        let Some((variable, after)) = next(rest).filter(|(_, after)| !swallows(after)) else {
+            if let Some(key) = ours(line) {
+                let problem = problem(line);
+                return Err(wrong(format!("{} sets {key}, and {problem}", place())));
+            }
+            rest = after_line;
+            continue;
         };
         rest = after;
         let Some(Variable { key, value, substituted }) = variable else { continue };
         if substituted && Settings::variables().any(|ours| ours == key) {
-            return Err(wrong(format!("{} has a $ in {key}: put the value in single quotes", place())));
+            return Err(wrong(format!(
+                "{} has a $ in {key}, and nothing is substituted here: write the value itself, in single quotes where it \
+                 has a $",
+                place()
+            )));
         }
         variables.insert(key.to_owned(), value);
     }
     Ok(variables)
+}
+
+/// The name of ours that a malformed line sets.
+fn ours(line: &str) -> Option<&'static str> {
+    let name = line.split_once('=').map_or(line, |(name, _)| name).trim();
+    let name = name.strip_prefix("export").filter(|rest| rest.starts_with(char::is_whitespace)).unwrap_or(name).trim();
+    Settings::variables().find(|ours| *ours == name)
+}
+
+/// What is wrong with the value of a malformed line, without showing it.
+fn problem(line: &str) -> &'static str {
+    let value = line.split_once('=').map_or("", |(_, value)| value.trim());
+    let quotes = |quote: char| value.matches(quote).count();
+    if quotes('\'') % 2 == 1 && quotes('"') == 0 {
+        "has a single quote that is not closed: put the value in double quotes, or a backslash before the quote"
+    } else if quotes('\'') % 2 == 1 || quotes('"') % 2 == 1 {
+        "has a quote that is not closed: put the whole value in quotes of the other kind"
+    } else if value.contains('\\') {
+        "has a backslash that protects nothing: put the value in single quotes"
+    } else if value.contains(char::is_whitespace) {
+        "has a space in its value: put the value in single quotes"
+    } else {
+        "is not of the form NAME=value"
+    }
 }
 
 struct Variable<'a> {
@@ -129,10 +170,38 @@ mod tests {
         let said = read_text("# settings\nTIDB_HOST=localhost\n\nTIDB_PASSWORD=can ary\n").expect_err("malformed");
         assert!(said.to_string().contains("line 4 of "), "{said}");
         assert!(!format!("{said} {said:?}").contains("ary"), "{said:?}");
-        for malformed in ["TIDB_PASSWORD='open\n", "TIDB_PASSWORD=end\\", "TIDB_PASSWORD=\\q", "1A=b", "A B=c", "word"]
-        {
+        for (malformed, advice) in [
+            ("TIDB_PASSWORD='open\n", "single quote that is not closed"),
+            ("TIDB_PASSWORD=it's", "single quote that is not closed"),
+            ("TIDB_PASSWORD=\"open", "quote that is not closed"),
+            ("export TIDB_PASSWORD=\"it's", "quote that is not closed"),
+            ("TIDB_PASSWORD=end\\", "backslash"),
+            ("TIDB_PASSWORD=\\q", "backslash"),
+            ("TIDB_PASSWORD=a b", "space in its value"),
+            ("TIDB_HOST", "not of the form NAME=value"),
+        ] {
             let said = read_text(&format!("A='1\n2'\n{malformed}")).expect_err("malformed").to_string();
-            assert!(said.contains("line 3 of "), "{malformed}: {said}");
+            assert!(said.contains("line 3 of ") && said.contains(advice), "{malformed}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_another_program_is_passed_over() {
+        for foreign in [
+            "APP_NAME=My App",
+            "1A=b",
+            "A B=c",
+            "word",
+            "NAME=it's",
+            "PATH_=\"$HOME",
+            "TIDBX=a b",
+            "- item",
+            "{",
+            "A=\\q",
+        ] {
+            let read = read_text(&format!("{foreign}\nTIDB_HOST=db\n{foreign}\nTIDB_PORT=4001\n{foreign}"));
+            let read = read.unwrap_or_else(|error| panic!("{foreign}: {error}"));
+            assert_eq!((read["TIDB_HOST"].as_str(), read["TIDB_PORT"].as_str()), ("db", "4001"), "{foreign}");
         }
     }
 

@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     NoConnection = 3,
     TableExists = 4,
     Interrupted = 130,
+    /// Nobody reads the output any more: the code that a shell gives for SIGPIPE.
+    Unread = 141,
 }
 
 /// What went wrong, for a person: one sentence, then its causes, then what else to know.
@@ -54,6 +56,9 @@ impl Failure {
 
     /// Prints it, and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
+        if matches!(self.exit, Exit::Unread) {
+            return ExitCode::from(self.exit as u8);
+        }
         say(format_args!("error: {}", self.sentence.unwrap_or_else(|| self.cause.to_string())));
         for cause in causes(&*self.cause) {
             say(format_args!("  caused by: {cause}"));
@@ -85,19 +90,24 @@ pub(crate) fn causes(error: &(dyn StdError + 'static)) -> Vec<String> {
     chain_of(error).split_off(1)
 }
 
+const UNWRITABLE: &str = "stdout cannot be written";
+
 /// Whoever reads stdout has gone, or the disk is full.
 pub(crate) fn unwritable(error: io::Error) -> Error {
-    Error::new(ErrorKind::Driver, "stdout cannot be written").with_source(error)
+    Error::new(ErrorKind::Driver, UNWRITABLE).with_source(error)
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let exit = match error.kind() {
-            ErrorKind::Config => Exit::Settings,
-            ErrorKind::TableExists => Exit::TableExists,
-            _ => Exit::Failed,
-        };
-        Self::new(exit, error)
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+        match (error.kind(), cause) {
+            // Ctrl-C where a password is asked for.
+            (ErrorKind::Config, Some(io::ErrorKind::Interrupted)) => Self::interrupted(),
+            (ErrorKind::Config, _) => Self::new(Exit::Settings, error),
+            (ErrorKind::TableExists, _) => Self::new(Exit::TableExists, error),
+            (_, Some(io::ErrorKind::BrokenPipe)) if error.to_string() == UNWRITABLE => Self::new(Exit::Unread, error),
+            _ => Self::new(Exit::Failed, error),
+        }
     }
 }
 

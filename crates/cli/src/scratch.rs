@@ -23,14 +23,15 @@ pub(crate) async fn in_scratch_database<T>(
     work: impl AsyncFnOnce(&ConnectionConfig) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut target_in_use = None;
-    let scratch = tokio::select! {
-        scratch = async {
+    let pool = tokio::select! {
+        pool = async {
             let target = target_in_use.insert(target.await?);
-            let pool = connected(&target.config, connect(&target.config)).await?;
-            Scratch::create(command, pool).await.map_err(Failure::from)
-        } => scratch?,
+            connected(&target.config, connect(&target.config)).await
+        } => pool?,
         () = interruption.wait() => return Err(Failure::interrupted()),
     };
+    // Not interrupted, so that it stays known whether the database is there. A signal that came meanwhile ends the work.
+    let scratch = Scratch::create(command, pool).await?;
     let done = tokio::select! {
         done = work(&scratch.config) => done,
         () = interruption.wait() => Err(Failure::interrupted()),

@@ -31,7 +31,8 @@ impl Target {
         if settings.names_a_server() {
             return Ok(Self { config, _playground: None });
         }
-        if let Some(version) = running_tidb(LOCAL_PORT) {
+        let running = spawn_blocking(|| running_tidb(LOCAL_PORT)).await;
+        if let Ok(Some(version)) = running {
             say(format_args!(
                 "no server is configured: using the TiDB {version} that listens on 127.0.0.1:{LOCAL_PORT}"
             ));

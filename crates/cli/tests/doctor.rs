@@ -225,7 +225,7 @@ fn a_proxy_in_between_is_a_warning() {
 fn a_wrong_setting_is_named() {
     let sentence = "TIDB_PORT in the environment is 'abc': it must be a number from 1 to 65535, usually 4000";
     crossed(|cli| cli.env("TIDB_PORT", "abc"), "settings", 2, sentence);
-    let sentence = "line 1 of .env is not of the form NAME=value: quote a value with spaces";
+    let sentence = "line 1 of .env sets TIDB_PASSWORD, and has a space in its value: put the value in single quotes";
     crossed(|cli| cli.dotenv(&format!("TIDB_PASSWORD={PASSWORD} x\n")), "settings", 2, sentence);
 }
 

@@ -51,7 +51,10 @@ fn wrong(prepare: impl Fn(Cli) -> Cli, sentence: &str) {
 #[test]
 fn a_malformed_line_of_dotenv_is_named() {
     let text = format!("TIDB_HOST=127.0.0.1\nTIDB_PASSWORD={PASSWORD} {PASSWORD}\n");
-    wrong(|cli| cli.dotenv(&text), "line 2 of .env is not of the form NAME=value: quote a value with spaces");
+    wrong(
+        |cli| cli.dotenv(&text),
+        "line 2 of .env sets TIDB_PASSWORD, and has a space in its value: put the value in single quotes",
+    );
 }
 
 #[test]
@@ -151,4 +154,44 @@ fn ctrl_c_does_not_wait_for_a_silent_server() {
         let ended = running.end_within(std::time::Duration::from_secs(10));
         assert_eq!((ended.code, ended.error()), (Some(130), "error: interrupted"), "{driver}");
     }
+}
+
+#[test]
+fn a_line_of_another_program_in_dotenv_is_passed_over() {
+    let sentence = "the host name dotenv.invalid has no address: check TIDB_HOST";
+    no_connection(|cli| cli.dotenv("APP_NAME=My App\nNAME=it's\nTIDB_HOST=dotenv.invalid\n"), sentence);
+}
+
+#[test]
+fn variables_of_another_program_are_not_read_beside_ours() {
+    let sentence = "the host name ours.invalid has no address: check TIDB_HOST";
+    let theirs = |cli: Cli| {
+        let cli = cli.env("DATABASE_URL", "postgres://theirs@theirs/theirs");
+        cli.env("DATABASE_PORT", "tcp://10.96.0.12:5432").env("TIDB_HOST", "ours.invalid")
+    };
+    no_connection(theirs, sentence);
+}
+
+#[test]
+fn what_dotenv_does_to_a_password_of_the_environment_is_said() {
+    let ended = Cli::run("sqlx").env("TIDB_PASSWORD", PASSWORD).dotenv("TIDB_HOST=dotenv.invalid\n").end();
+    let note = "note: TIDB_PASSWORD in the environment is used with host = dotenv.invalid (from TIDB_HOST in .env)";
+    assert_eq!(ended.first_line(), note, "{}", ended.stderr);
+}
+
+#[test]
+fn a_misspelt_variable_is_named() {
+    let sentence = "TIDB_PASWORD in the environment is not a setting: did you mean TIDB_PASSWORD?";
+    let ended = Cli::run("sqlx").env("TIDB_HOST", "127.0.0.1").env("TIDB_PASWORD", PASSWORD).end();
+    failed(&ended, SETTINGS, sentence);
+}
+
+#[test]
+fn a_reader_of_the_output_who_goes_is_no_error() {
+    let nobody = support::nobody();
+    let mut cli = Cli::new(["doctor"]).server(nobody);
+    // Its reading end is closed before the program writes.
+    cli.command.stdout(std::io::pipe().unwrap().1);
+    let ended = cli.end();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(141), ""));
 }

@@ -143,7 +143,7 @@ pub(super) async fn greet(config: &ConnectionConfig, stream: &mut TcpStream) -> 
 
 /// Where the server is, as the settings say it.
 pub(super) fn server(config: &ConnectionConfig) -> String {
-    format!("{}:{}", config.host(), config.port())
+    config.address()
 }
 
 /// The error for a peer that is no MySQL server.

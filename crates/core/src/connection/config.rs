@@ -235,6 +235,13 @@ impl ConnectionConfig {
         self.port
     }
 
+    /// Host and port as people write them: `db.example.org:4000`, `[::1]:4000`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
     /// User name.
     #[must_use]
     pub fn user(&self) -> &str {
@@ -386,7 +393,7 @@ impl ConnectionConfig {
 
 impl fmt::Display for ConnectionConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}:{}/{}", self.user, self.host, self.port, self.database)
+        write!(f, "{}@{}/{}", self.user, self.address(), self.database)
     }
 }
 
@@ -437,6 +444,13 @@ mod tests {
         assert_eq!(limit(Duration::from_millis(2_147_483_647)), 2_147_483_647);
         assert_eq!(limit(Duration::from_millis(2_147_483_648)), 0);
         assert_eq!(limit(Duration::MAX), 0);
+    }
+
+    #[test]
+    fn an_ipv6_address_is_shown_in_brackets() {
+        let config = ConnectionConfig::new().with_host("::1");
+        assert_eq!(config.to_string(), "root@[::1]:4000/test");
+        assert_eq!(ConnectionConfig::new().address(), "127.0.0.1:4000");
     }
 
     #[test]

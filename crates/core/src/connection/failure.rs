@@ -29,7 +29,7 @@ impl ConnectionConfig {
     }
 
     fn explain(&self, fault: &Fault) -> (ErrorKind, Outcome, String) {
-        let (host, server) = (self.host(), format!("{}:{}", self.host(), self.port()));
+        let (host, server) = (self.host(), self.address());
         let (kind, outcome) = match fault {
             Fault::Protocol => (ErrorKind::Protocol, Outcome::Retryable),
             fault => fault.classify(Phase::Connect),
@@ -127,8 +127,18 @@ impl ConnectionConfig {
                     }
                     TlsMode::Automatic | TlsMode::Verify => "",
                 };
+                let password = self.password().expose();
+                let quoted = ['\'', '"']
+                    .iter()
+                    .any(|&quote| password.len() > 1 && password.starts_with(quote) && password.ends_with(quote));
+                let quotes = if quoted {
+                    "; the password begins and ends with a quote, which `docker run --env-file` keeps: leave them out"
+                } else {
+                    ""
+                };
                 format!(
-                    "{server} refused user '{user}' or the password: check TIDB_USER and TIDB_PASSWORD{prefix}{tls}"
+                    "{server} refused user '{user}' or the password: check TIDB_USER and \
+                     TIDB_PASSWORD{prefix}{tls}{quotes}"
                 )
             }
         }
