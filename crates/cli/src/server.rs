@@ -99,9 +99,8 @@ pub(crate) async fn connected<T>(
                 (true, Some(reached)) => Some(reached),
                 (true, None) => Some(looking.await),
             };
-            let sentence = reached.map(|reached| {
-                reached.map_or_else(|said| said, |greeting| doctor::login_sentence(config, &greeting, &error))
-            });
+            let sentence =
+                reached.map(|reached| reached.map_or_else(|said| said, |_| doctor::login_sentence(config, &error)));
             let failure = Failure::new(Exit::NoConnection, error).with_sentence(sentence);
             Err(failure.with_note("`tidb-connect doctor` with the same settings goes there step by step"))
         }

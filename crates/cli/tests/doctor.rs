@@ -123,6 +123,10 @@ fn to(addr: SocketAddr) -> impl Fn(Cli) -> Cli {
     move |cli| cli.server(addr).env("TIDB_USER", "teller").env("TIDB_PASSWORD", PASSWORD)
 }
 
+/// What a refused password is followed by where it was sent without TLS.
+const TLS_IS_OFF: &str = "; TLS is off, and a server or user that demands it refuses in the same way, as does TiDB with \
+                          caching_sha2_password: set TIDB_ENABLE_SSL=true";
+
 #[test]
 fn what_works_is_gone_through_stage_by_stage() {
     let database = Database::create();
@@ -173,7 +177,8 @@ fn a_wrong_password_is_named_and_not_shown() {
     let mut database = Database::create();
     let user = database.create_user("another");
     let addr = database.server.addr();
-    let sentence = format!("{addr} refused user '{user}' or the password: check TIDB_USER and TIDB_PASSWORD");
+    let sentence =
+        format!("{addr} refused user '{user}' or the password: check TIDB_USER and TIDB_PASSWORD{TLS_IS_OFF}");
     let prepare = |cli: Cli| cli.database(&database).env("TIDB_USER", &user).env("TIDB_PASSWORD", PASSWORD);
     let report = crossed(prepare, "login", 14, &sentence);
     assert!(report.said_at("login").contains("1045"), "{:#}", report.0);
@@ -363,10 +368,8 @@ fn a_refused_login_without_the_tls_that_is_offered_says_so() {
     let tls = authority.server_config(&Leaf::VALID).unwrap();
     let server = stand_in(Script::new().with_tls(tls).on_login(Answer::Error(refusals::DENIED)));
     let addr = server.addr();
-    let sentence = format!(
-        "{addr} refused user 'teller' or the password: check TIDB_USER and TIDB_PASSWORD; if they are right, the \
-         account may demand TLS, which is not used: set TIDB_ENABLE_SSL=true"
-    );
+    let sentence =
+        format!("{addr} refused user 'teller' or the password: check TIDB_USER and TIDB_PASSWORD{TLS_IS_OFF}");
     crossed(to(addr), "login", 14, &sentence);
 }
 

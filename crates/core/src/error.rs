@@ -268,6 +268,24 @@ pub enum TlsFault {
     Expired,
     /// The certificate's time has not begun, by this machine's clock.
     NotYetValid,
+    /// The certificate has no host name or address in it that counts: a common name does not.
+    NoName,
+    /// The certificate is that of an authority, which a server must not present as its own.
+    OfAuthority,
+    /// The certificate was issued for something else than a server.
+    WrongPurpose,
+    /// The certificate has been revoked.
+    Revoked,
+    /// The certificate is signed by an algorithm that is not trusted any more, such as SHA-1.
+    WeakSignature,
+    /// The certificate, or a part of it, cannot be read: too old a version, or damaged.
+    Unreadable,
+    /// The two sides have no version or cipher of TLS in common.
+    NothingInCommon,
+    /// The server wants a certificate of the client's.
+    ClientCertificate,
+    /// The peer does not speak TLS.
+    NotSpoken,
     /// The server offers no TLS.
     NotOffered,
     /// The server accepts only connections with TLS.
@@ -371,6 +389,8 @@ fn io_fault(error: &io::Error) -> Fault {
         | io::ErrorKind::AddrNotAvailable => Fault::NoRoute,
         // A blocking socket reports its time-out as WouldBlock.
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Fault::TimedOut,
+        // What another version of rustls than ours says, whose type is not known here.
+        io::ErrorKind::InvalidData if error.to_string().contains("peer certificate") => Fault::Tls(TlsFault::Other),
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Fault::Protocol,
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
@@ -389,15 +409,40 @@ fn io_fault(error: &io::Error) -> Fault {
 }
 
 fn tls_fault(error: &rustls::Error) -> TlsFault {
-    use rustls::CertificateError as Certificate;
+    use rustls::{AlertDescription as Alert, CertificateError as Certificate, Error};
     match error {
-        rustls::Error::InvalidCertificate(certificate) => match certificate {
+        Error::InvalidCertificate(certificate) => match certificate {
             Certificate::UnknownIssuer | Certificate::BadSignature => TlsFault::UnknownAuthority,
+            Certificate::NotValidForNameContext { presented, .. } if presented.is_empty() => TlsFault::NoName,
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => TlsFault::WrongName,
             Certificate::Expired | Certificate::ExpiredContext { .. } => TlsFault::Expired,
             Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => TlsFault::NotYetValid,
-            _ => TlsFault::Other,
+            Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => TlsFault::WrongPurpose,
+            Certificate::Revoked => TlsFault::Revoked,
+            // A name of its own is in no release yet; the other forms are deprecated.
+            other if format!("{other:?}").contains("UnsupportedSignatureAlgorithm") => TlsFault::WeakSignature,
+            // What webpki says has no variant here, only its name as the text.
+            Certificate::Other(reason) if reason.to_string().contains("CaUsedAsEndEntity") => TlsFault::OfAuthority,
+            _ => TlsFault::Unreadable,
         },
+        Error::PeerIncompatible(_) => TlsFault::NothingInCommon,
+        Error::AlertReceived(Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity) => {
+            TlsFault::NothingInCommon
+        }
+        Error::AlertReceived(
+            Alert::CertificateRequired
+            | Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied,
+        ) => TlsFault::ClientCertificate,
+        Error::InvalidMessage(_)
+        | Error::InappropriateMessage { .. }
+        | Error::InappropriateHandshakeMessage { .. }
+        | Error::PeerMisbehaved(_)
+        | Error::PeerSentOversizedRecord => TlsFault::NotSpoken,
         _ => TlsFault::Other,
     }
 }
@@ -622,6 +667,10 @@ impl StdError for Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rustls::pki_types::ServerName;
+
     use super::*;
 
     #[test]
@@ -662,6 +711,48 @@ mod tests {
         assert_eq!(Fault::of(&wrapped), Fault::Tls(TlsFault::UnknownAuthority));
         assert_eq!(Fault::of(&io::Error::from(io::ErrorKind::WouldBlock)), Fault::TimedOut);
         assert_eq!(Fault::of(&fmt::Error), Fault::Driver);
+    }
+
+    #[test]
+    fn each_reason_of_rustls_that_a_person_can_act_on_is_recognised() {
+        use rustls::{
+            AlertDescription as Alert, CertificateError as Certificate, Error, InvalidMessage, OtherError,
+            PeerIncompatible,
+        };
+        let certificate = Error::InvalidCertificate;
+        let webpki = |name: &'static str| certificate(Certificate::Other(OtherError(Arc::new(io::Error::other(name)))));
+        let name = || ServerName::try_from("localhost").expect("a name");
+        let named = |presented: &[&str]| Certificate::NotValidForNameContext {
+            expected: name(),
+            presented: presented.iter().map(ToString::to_string).collect(),
+        };
+        for (error, expected) in [
+            (certificate(Certificate::UnknownIssuer), TlsFault::UnknownAuthority),
+            (certificate(Certificate::BadSignature), TlsFault::UnknownAuthority),
+            (certificate(Certificate::NotValidForName), TlsFault::WrongName),
+            (certificate(named(&["DnsName(\"db\")"])), TlsFault::WrongName),
+            (certificate(named(&[])), TlsFault::NoName),
+            (certificate(Certificate::Expired), TlsFault::Expired),
+            (certificate(Certificate::NotValidYet), TlsFault::NotYetValid),
+            (certificate(Certificate::InvalidPurpose), TlsFault::WrongPurpose),
+            (certificate(Certificate::Revoked), TlsFault::Revoked),
+            (certificate(Certificate::BadEncoding), TlsFault::Unreadable),
+            (certificate(Certificate::UnhandledCriticalExtension), TlsFault::Unreadable),
+            (webpki("UnsupportedCertVersion"), TlsFault::Unreadable),
+            (webpki("CaUsedAsEndEntity"), TlsFault::OfAuthority),
+            (Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13), TlsFault::NothingInCommon),
+            (Error::AlertReceived(Alert::ProtocolVersion), TlsFault::NothingInCommon),
+            (Error::AlertReceived(Alert::HandshakeFailure), TlsFault::NothingInCommon),
+            (Error::AlertReceived(Alert::CertificateRequired), TlsFault::ClientCertificate),
+            (Error::AlertReceived(Alert::BadCertificate), TlsFault::ClientCertificate),
+            (Error::InvalidMessage(InvalidMessage::InvalidContentType), TlsFault::NotSpoken),
+            (Error::General("anything".into()), TlsFault::Other),
+        ] {
+            let wrapped = io::Error::new(io::ErrorKind::InvalidData, error.clone());
+            assert_eq!(Fault::of(&wrapped), Fault::Tls(expected), "{error:?}");
+        }
+        let foreign = io::Error::new(io::ErrorKind::InvalidData, "invalid peer certificate: UnknownIssuer");
+        assert_eq!(Fault::of(&foreign), Fault::Tls(TlsFault::Other));
     }
 
     const PHASES: [Phase; 6] =

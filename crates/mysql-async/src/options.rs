@@ -21,15 +21,18 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// recycles connections by age, and resets each that comes back, as by default; `UPDATE` counts the rows found, not those
 /// changed.
 ///
+/// Where the configuration uses TLS, this installs ring as rustls' process-wide provider, unless the application has
+/// installed one: the driver has no other way to be told.
+///
 /// The password is in them, and the driver's `Debug` shows it: do not print them.
 ///
 /// # Errors
 /// [`Config`](tidb_connect_core::ErrorKind::Config) when [`ConnectionConfig::validate`] finds something wrong.
 pub fn options(config: &ConnectionConfig) -> Result<OptsBuilder> {
     config.validate()?;
-    // The driver takes rustls' process-wide provider and panics without one; an application's own choice stands.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let ssl = config.uses_tls().then(|| {
+        // The driver takes rustls' process-wide provider and panics without one. An application's own is left alone.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let roots = config.ca_path().map(|path| path.to_owned().into());
         SslOpts::default().with_root_certs(roots.into_iter().collect())
     });

@@ -1,6 +1,9 @@
 //! The pool: the rules of [`tidb_connect_core::pool`] on tokio's clock.
 
-use std::fmt;
+use std::{
+    fmt, fs,
+    sync::{Mutex, PoisonError},
+};
 
 use futures_util::FutureExt;
 use mysql_async::{Conn, Opts, consts::StatusFlags, prelude::Queryable};
@@ -36,7 +39,8 @@ impl Pool {
     /// # Errors
     /// [`Config`](tidb_connect_core::ErrorKind::Config) when [`ConnectionConfig::validate`] finds something wrong.
     pub fn new(config: &ConnectionConfig) -> Result<Self> {
-        let connector = Connector { config: config.clone(), options: options(config)?.into() };
+        let options = Mutex::new((ca_file(config), options(config)?.into()));
+        let connector = Connector { config: config.clone(), options };
         pool::Pool::new(connector).map(Self)
     }
 
@@ -81,7 +85,26 @@ impl Pool {
 /// Opens, probes and ends the driver's connections.
 pub struct Connector {
     config: ConnectionConfig,
-    options: Opts,
+    /// With the CA file that they were made from: the driver reads it once for each `Opts`, and keeps what it needs to resume
+    /// sessions of TLS in them.
+    options: Mutex<(Option<Vec<u8>>, Opts)>,
+}
+
+impl Connector {
+    /// The options, made again when the CA file has changed.
+    fn options(&self) -> Result<Opts> {
+        let mut made = self.options.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = ca_file(&self.config);
+        if made.0 != file {
+            *made = (file, options(&self.config)?.into());
+        }
+        Ok(made.1.clone())
+    }
+}
+
+/// What is in the CA file; that it cannot be read, the options report.
+fn ca_file(config: &ConnectionConfig) -> Option<Vec<u8>> {
+    config.ca_path().and_then(|path| fs::read(path).ok())
 }
 
 impl pool::Connector for Connector {
@@ -94,7 +117,7 @@ impl pool::Connector for Connector {
     }
 
     async fn connect(&self, _: Place<Self>) -> Result<Conn> {
-        let connect = without_panic(Conn::new(self.options.clone()));
+        let connect = without_panic(Conn::new(self.options()?));
         match timeout(self.config.connect_timeout(), connect).await {
             Ok(connected) => connected.map_err(|error| self.config.connect_error(DRIVER, fault(&error), error)),
             Err(_) => Err(self.config.connect_timed_out(DRIVER)),

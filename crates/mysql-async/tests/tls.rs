@@ -20,5 +20,14 @@ fn main() -> ExitCode {
                 Ok(Seen { cipher, shown: vec![shown(&pool), shown(&connection), shown(&store), transaction] })
             })
         },
+        |config, between| {
+            Box::pin(async move {
+                let pool = connect(&config).await?;
+                let _first = pool.get().await?;
+                between();
+                pool.get().await?;
+                Ok(())
+            })
+        },
     )
 }

@@ -19,15 +19,18 @@ pub(crate) const MAX_ALLOWED_PACKET: usize = 64 << 20;
 /// becomes the next caller's (`upstream/mysql_pool_late_answer.md`): after an error that is not the server's, end the
 /// connection (`PooledConn::unwrap`) instead of giving it back. [`Pool`](crate::Pool) does.
 ///
+/// Where the configuration uses TLS, this installs ring as rustls' process-wide provider, unless the application has
+/// installed one: the driver has no other way to be told.
+///
 /// The password is in them, and the driver's `Debug` shows it: do not print them.
 ///
 /// # Errors
 /// [`Config`](tidb_connect_core::ErrorKind::Config) when [`ConnectionConfig::validate`] finds something wrong.
 pub fn options(config: &ConnectionConfig) -> Result<OptsBuilder> {
     config.validate()?;
-    // The driver takes rustls' process-wide provider and panics without one; an application's own choice stands.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let ssl = config.uses_tls().then(|| {
+        // The driver takes rustls' process-wide provider and panics without one. An application's own is left alone.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let root = config.ca_path().map(ToOwned::to_owned);
         SslOpts::default().with_root_cert_path(root)
     });

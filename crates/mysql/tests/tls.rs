@@ -19,5 +19,14 @@ fn main() -> ExitCode {
                 Ok(Seen { cipher, shown: vec![shown(&pool), shown(&connection), shown(&store), transaction] })
             })
         },
+        |config, between| {
+            Box::pin(async move {
+                let pool = connect(&config)?;
+                let _first = pool.get()?;
+                between();
+                pool.get()?;
+                Ok(())
+            })
+        },
     )
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
-    date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
 };
 
 use rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer};
@@ -28,11 +28,22 @@ pub struct Leaf {
     pub names: &'static [&'static str],
     /// The years at whose start it begins and ends to be valid.
     pub years: (i32, i32),
+    /// What is unusual about it.
+    pub oddity: Option<Oddity>,
+}
+
+/// What makes a certificate one that clients refuse.
+#[derive(Clone, Copy, Debug)]
+pub enum Oddity {
+    /// It may sign others, as the certificates of `openssl req -x509` may.
+    Authority,
+    /// It is for clients only.
+    ForClients,
 }
 
 impl Leaf {
     /// For this machine, and valid.
-    pub const VALID: Self = Self { names: &["localhost", "127.0.0.1"], years: (2020, 2100) };
+    pub const VALID: Self = Self { names: &["localhost", "127.0.0.1"], years: (2020, 2100), oddity: None };
 }
 
 impl Authority {
@@ -96,6 +107,11 @@ impl Authority {
             let mut params = CertificateParams::new(names)?;
             (params.not_before, params.not_after) =
                 (date_time_ymd(leaf.years.0, 1, 1), date_time_ymd(leaf.years.1, 1, 1));
+            match leaf.oddity {
+                Some(Oddity::Authority) => params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+                Some(Oddity::ForClients) => params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth),
+                None => {}
+            }
             let key = KeyPair::generate()?;
             Ok((params.signed_by(&key, &self.0)?, key))
         };

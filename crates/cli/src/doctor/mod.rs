@@ -27,9 +27,6 @@ const DOCTOR: &str = "doctor";
 /// A certificate that ends earlier is worth a warning.
 const DAYS_TO_RENEW: i64 = 14;
 
-/// "Access denied for user", whatever the reason.
-const WRONG_PASSWORD: u16 = 1045;
-
 /// Logs in where no driver is asked for: the one whose connection shows both its ends.
 const USUAL_DRIVER: Driver = Driver::Mysql;
 
@@ -69,7 +66,7 @@ pub(crate) async fn reach(config: &ConnectionConfig) -> Result<Greeting, String>
 
 /// What is to be said of a login that failed with `error` after a `greeting`: more than a driver says, which does not
 /// tell how far it came.
-pub(crate) fn login_sentence(config: &ConnectionConfig, greeting: &Greeting, error: &Error) -> String {
+pub(crate) fn login_sentence(config: &ConnectionConfig, error: &Error) -> String {
     let server = network::server(config);
     match error.kind() {
         ErrorKind::Protocol => format!(
@@ -85,17 +82,6 @@ pub(crate) fn login_sentence(config: &ConnectionConfig, greeting: &Greeting, err
             };
             let limit = config.connect_timeout().as_secs_f32();
             format!("{server} greets like a MySQL server, but did not let anybody in within {limit} s: {why}")
-        }
-        // A TiDB refuses in the same way who comes without the TLS that the account demands.
-        ErrorKind::AccessDenied
-            if error.server().is_some_and(|error| error.code == WRONG_PASSWORD)
-                && greeting.offers_tls()
-                && config.tls() == TlsMode::Automatic
-                && !config.uses_tls() =>
-        {
-            format!(
-                "{error}; if they are right, the account may demand TLS, which is not used: set TIDB_ENABLE_SSL=true"
-            )
         }
         _ => error.to_string(),
     }
@@ -161,7 +147,7 @@ impl Doctor {
         let (reached, greeting) = self.reach(config).await?;
         let local = reached.stream.local_addr().ok();
         self.encrypt(config, reached, greeting.offers_tls()).await?;
-        let mut session = self.log_in(config, &greeting).await?;
+        let mut session = self.log_in(config).await?;
         session::look(self, config, &mut session, privileges, &greeting, local).await
     }
 

@@ -36,7 +36,7 @@ const VARIABLES: &str = "SHOW VARIABLES WHERE Variable_name IN ('wait_timeout', 
      'innodb_lock_wait_timeout', 'max_connections')";
 
 impl Doctor {
-    pub(super) async fn log_in(&mut self, config: &ConnectionConfig, greeting: &Greeting) -> Result<Session, Crossed> {
+    pub(super) async fn log_in(&mut self, config: &ConnectionConfig) -> Result<Session, Crossed> {
         self.begin(Stage::Login);
         let (driver, started) = (self.report.driver, Instant::now());
         let error = match driver.log_in(config).await {
@@ -58,7 +58,7 @@ impl Doctor {
         if stage == Stage::Database {
             self.add(Check::passed(Stage::Login, format!("user '{}' is let in", config.user())));
         }
-        let crossed = self.cross_with(stage, &error, login_sentence(config, greeting, &error));
+        let crossed = self.cross_with(stage, &error, login_sentence(config, &error));
         let mut more = Vec::new();
         match error.kind() {
             ErrorKind::UnknownDatabase | ErrorKind::PermissionDenied => {

@@ -375,20 +375,61 @@ impl ConnectionConfig {
     /// The certificates in [`ca_path`](Self::ca_path), none when it is not set.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when the file cannot be read or holds no certificate in PEM form.
+    /// [`ErrorKind::Config`] when the file cannot be read, holds no certificate in PEM form, or one that some driver would
+    /// pass over.
     pub fn ca_certificates(&self) -> Result<Vec<CertificateDer<'static>>> {
         let Some(path) = &self.ca_path else { return Ok(Vec::new()) };
         let wrong = |what| Error::new(ErrorKind::Config, format!("CA_PATH names {}, which {what}", path.display()));
         let pem = std::fs::read(path)
             .map_err(|cause| wrong("cannot be read: set it to the CA's PEM file").with_source(cause))?;
+        if let Some(problem) = no_pem(&pem) {
+            return Err(wrong(problem));
+        }
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
             .collect::<Result<_, _>>()
             .map_err(|cause| wrong("is damaged: get the CA certificate again").with_source(cause))?;
-        if certificates.is_empty() {
+        let begun = occurrences(&pem, b"BEGIN CERTIFICATE");
+        if begun == 0 {
             return Err(wrong("holds no certificate: it must be a PEM file, with -----BEGIN CERTIFICATE----- in it"));
+        }
+        if certificates.len() != begun {
+            let read = certificates.len();
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "CA_PATH names {}, of whose {begun} certificates {read} can be read: put each BEGIN line and each END \
+                     line on a line of its own, without blanks before it",
+                    path.display()
+                ),
+            ));
         }
         Ok(certificates)
     }
+}
+
+/// Why a file that tools write for a CA is none of which every driver would read all certificates.
+fn no_pem(file: &[u8]) -> Option<&'static str> {
+    let has = |part: &[u8]| occurrences(file, part) > 0;
+    match file {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is in UTF-16: save it as plain ASCII or UTF-8"),
+        [0x30, 0x80..=0x84, ..] if !has(b"BEGIN ") => {
+            Some("is in DER form: convert it by `openssl x509 -inform der -in FILE -out ca.pem`")
+        }
+        _ if has(b"BEGIN TRUSTED CERTIFICATE") => {
+            Some("holds a TRUSTED CERTIFICATE: convert it by `openssl x509 -in FILE -out ca.pem`")
+        }
+        _ if has(b"BEGIN X509 CERTIFICATE") => {
+            Some("holds an X509 CERTIFICATE: write CERTIFICATE in its place in the BEGIN and END lines")
+        }
+        _ if has(b"BEGIN PKCS7") || has(b"BEGIN CMS") => {
+            Some("is in PKCS #7 form: convert it by `openssl pkcs7 -print_certs -in FILE -out ca.pem`")
+        }
+        _ => None,
+    }
+}
+
+fn occurrences(text: &[u8], part: &[u8]) -> usize {
+    text.windows(part.len()).filter(|window| *window == part).count()
 }
 
 impl fmt::Display for ConnectionConfig {

@@ -1,6 +1,6 @@
 //! Why a connection could not be opened, in the words of the settings that a person can change.
 
-use super::{ConnectionConfig, Deployment, TlsMode};
+use super::{ConnectionConfig, Deployment};
 use crate::{BoxError, Error, ErrorKind, Fault, Outcome, Phase, ServerError, TlsFault};
 
 impl ConnectionConfig {
@@ -120,12 +120,16 @@ impl ConnectionConfig {
                     Deployment::Starter if !user.contains('.') => "; on TiDB Cloud Starter the user is <prefix>.root",
                     _ => "",
                 };
-                let tls = match self.tls() {
-                    TlsMode::Disabled => {
+                let tls = match (self.uses_tls(), self.deployment()) {
+                    (false, _) => {
                         "; TLS is off, and a server or user that demands it refuses in the same way, as does TiDB with \
                          caching_sha2_password: set TIDB_ENABLE_SSL=true"
                     }
-                    TlsMode::Automatic | TlsMode::Verify => "",
+                    (true, Deployment::SelfManaged) => {
+                        "; an account that demands a certificate of the client's (REQUIRE X509) is refused in the same \
+                         way, and none can be given yet"
+                    }
+                    (true, Deployment::Starter | Deployment::Dedicated) => "",
                 };
                 let password = self.password().expose();
                 let quoted = ['\'', '"']
@@ -173,6 +177,37 @@ impl ConnectionConfig {
                 let host = self.host();
                 format!("the certificate of {server} is not for '{host}': set TIDB_HOST to a name that it holds")
             }
+            TlsFault::NoName => format!(
+                "the certificate of {server} has no subject alternative name, and its common name does not count: have it \
+                 issued again with the name or address in TIDB_HOST as a subject alternative name"
+            ),
+            TlsFault::OfAuthority => format!(
+                "the certificate of {server} is that of an authority, as `openssl req -x509` makes them: have the server \
+                 present a certificate of its own that this authority has signed, or make it with \
+                 `-addext basicConstraints=critical,CA:FALSE`"
+            ),
+            TlsFault::WrongPurpose => format!(
+                "the certificate of {server} was not issued for a server: have it issued again with the extended key usage \
+                 serverAuth"
+            ),
+            TlsFault::Revoked => format!("the certificate of {server} has been revoked: have another one issued"),
+            TlsFault::WeakSignature => format!(
+                "the certificate of {server} is signed by an algorithm that is not trusted any more, such as SHA-1: have it \
+                 issued again with SHA-256 or better"
+            ),
+            TlsFault::Unreadable => format!(
+                "the certificate of {server} cannot be used: have it issued again, as an X.509 certificate of version 3"
+            ),
+            TlsFault::NothingInCommon => format!(
+                "{server} and this program have no version or cipher of TLS in common: let the server speak TLS 1.2 or 1.3"
+            ),
+            TlsFault::ClientCertificate => format!(
+                "{server} wants a certificate of the client's, which cannot be given yet: let the server, or the account, do \
+                 without"
+            ),
+            TlsFault::NotSpoken => {
+                format!("{server} does not speak TLS as a MySQL server does: check that TIDB_PORT is its MySQL port")
+            }
             TlsFault::Expired => {
                 let cure = match self.deployment() {
                     Deployment::SelfManaged => "renew it, or set this machine's clock if it is wrong",
@@ -197,7 +232,7 @@ impl ConnectionConfig {
                     "{server} accepts only encrypted connections: set TIDB_ENABLE_SSL=true, or CA_PATH to the CA file"
                 )
             }
-            TlsFault::Other => format!("TLS with {server} failed: check that TIDB_PORT is the server's MySQL port"),
+            TlsFault::Other => format!("TLS with {server} failed: see the cause, and the server's log"),
         }
     }
 }

@@ -256,9 +256,9 @@ impl Phase {
 }
 
 impl Fault {
-    /// Whether a driver may wait for a limit before it notices.
+    /// Whether a driver may wait for a limit before it notices, or the fault itself takes its time.
     pub(crate) fn may_take_the_limit(self) -> bool {
-        matches!(self, Self::BlackHoled | Self::Withheld | Self::Oversized | Self::LocalInfile)
+        matches!(self, Self::BlackHoled | Self::Withheld | Self::Oversized | Self::LocalInfile | Self::Sliced)
     }
 
     /// The fault as the proxy knows it, and where it strikes.
