@@ -192,6 +192,10 @@ impl<U> Folded<U> {
     }
 }
 
+/// The versions of MariaDB, which takes all rows of a batch at once, and none of a statement that returns rows. For other
+/// servers, the driver sends one after the other, and passes over an error among the rows of an answer.
+const MARIADB: (u16, u16, u16) = (10, 0, 0);
+
 /// The first row.
 fn first<P: Protocol>(result: QueryResult<'_, '_, '_, P>) -> Result<Option<Row>> {
     Folded::of(result, None, |first, row| first.or(Some(row))).map(Folded::get)
@@ -247,7 +251,10 @@ macro_rules! queryable {
             {
                 self.connection().call(|connection, call| {
                     let statement = statement.as_statement(&mut Preparing { connection: &mut *connection, call })?;
-                    connection.exec_batch(&*statement, params)
+                    if connection.server_version() >= MARIADB {
+                        return connection.exec_batch(&*statement, params);
+                    }
+                    params.into_iter().try_for_each(|params| read_off(connection.exec_iter(&*statement, params)?))
                 })
             }
 

@@ -6,6 +6,7 @@
 //! them clean: [`pool`]; what they make of every fault, wherever it strikes: [`faults`]; and that the same holds for faults at
 //! random: [`chaos`].
 
+pub mod answers;
 pub mod authority;
 pub mod chaos;
 pub mod checks;

@@ -64,7 +64,7 @@ pub use link::Link;
 pub use proxy::Proxy;
 pub use refusals::Refusal;
 pub use report::{ConnectionReport, Report};
-pub use script::{Answer, Script, Then};
+pub use script::{Answer, Break, Place, Script, Then};
 pub use stand_in::{StandIn, Visit};
 
 /// Locks what no panic leaves half-changed in a way that matters to a count.

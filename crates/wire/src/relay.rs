@@ -237,7 +237,7 @@ impl<'a> Relay<'a> {
 
     fn session<'s>(&'s mut self, sequence: u8, heard: &'s (dyn Fn(&[u8]) + Sync)) -> Session<'s> {
         let capabilities = lock(self.conversation).capabilities();
-        Session { stream: Box::new(&mut self.client), heard, sequence, capabilities }
+        Session { stream: Box::new(&mut self.client), heard, sequence, capabilities, in_transaction: false }
     }
 
     async fn say(&mut self, answer: &Answer, sequence: u8) -> io::Result<Next> {

@@ -30,6 +30,9 @@ pub enum Answer {
     Row(Cow<'static, str>),
     /// A result set of one column of text whose rows do not end. Once this many bytes are sent, the connection is closed.
     Rows(u64),
+    /// A result set of one column and two rows that is broken off at a place: by an error packet, after which the connection
+    /// goes on, or by what comes in its stead.
+    Broken(Place, Break),
     /// A request for the contents of the client's file of this name, and OK once they, or nothing, have come.
     LocalInfile(Cow<'static, str>),
     /// To a login: a request to log in by this plug-in, and OK to whatever is answered.
@@ -42,6 +45,37 @@ pub enum Answer {
     Silence,
     /// The connection is closed.
     Close,
+}
+
+/// Where a result set is [broken off](Answer::Broken).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// In place of the number of columns.
+    Start,
+    /// In place of the column's definition.
+    Columns,
+    /// In place of the first row.
+    FirstRow,
+    /// In place of the second row.
+    LaterRow,
+    /// In place of the end of the rows.
+    End,
+}
+
+impl Place {
+    /// All, in the order of the protocol.
+    pub const ALL: [Self; 5] = [Self::Start, Self::Columns, Self::FirstRow, Self::LaterRow, Self::End];
+}
+
+/// What [breaks off](Answer::Broken) a result set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// An error packet.
+    Error(Refusal),
+    /// The connection is closed.
+    Close,
+    /// Nothing comes any more, and the connection stays open.
+    Silence,
 }
 
 /// What follows [`Bytes`](Answer::Bytes).

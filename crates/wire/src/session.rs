@@ -3,7 +3,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::packet::{Packet, PacketReader, frame};
-use crate::{Answer, Command, CommandKind, Then};
+use crate::{Answer, Break, Command, CommandKind, Place, Then};
 
 const BUFFER_LEN: usize = 1 << 14;
 
@@ -12,6 +12,7 @@ pub(crate) const CLIENT_DEPRECATE_EOF: u32 = 1 << 24;
 /// `utf8mb4_bin`, and the status of a session that commits each statement.
 pub(crate) const COLLATION: u8 = 46;
 pub(crate) const AUTOCOMMIT: u8 = 2;
+const IN_TRANSACTION: u8 = 1;
 
 /// The random bytes that a client hashes its password with. These are the same for all.
 pub(crate) const SCRAMBLE: &[u8; 20] = b"tidb-connect standin";
@@ -38,6 +39,8 @@ pub(crate) struct Session<'a> {
     pub(crate) sequence: u8,
     /// What the client can do.
     pub(crate) capabilities: u32,
+    /// Whether the client has begun a transaction and not ended it.
+    pub(crate) in_transaction: bool,
 }
 
 impl Session<'_> {
@@ -74,11 +77,20 @@ impl Session<'_> {
         self.stream.flush().await
     }
 
+    fn status(&self) -> u8 {
+        if self.in_transaction { AUTOCOMMIT | IN_TRANSACTION } else { AUTOCOMMIT }
+    }
+
+    /// An OK packet, which begins with this byte: no rows affected, no id, no warnings.
+    fn ok(&self, header: u8) -> Vec<u8> {
+        vec![header, 0, 0, self.status(), 0, 0, 0]
+    }
+
     /// Gives `answer` to a command of a kind, or before the first of them.
     pub(crate) async fn say(&mut self, answer: &Answer, to: Option<CommandKind>) -> io::Result<Next> {
         match answer {
             Answer::Ok if to == Some(CommandKind::Prepare) => self.send([prepared()]).await.map(drop)?,
-            Answer::Ok => self.send([ok(0)]).await.map(drop)?,
+            Answer::Ok => self.send([self.ok(0)]).await.map(drop)?,
             Answer::Error(refusal) => self.send([refusal.payload()]).await.map(drop)?,
             Answer::Row(text) => {
                 let rows = self.columns().into_iter().chain([string(text.as_bytes()), self.end_of_rows()]);
@@ -91,15 +103,41 @@ impl Session<'_> {
                 }
                 return self.close().await;
             }
+            // What breaks off is the answer to its execution.
+            Answer::Broken(..) if to == Some(CommandKind::Prepare) => self.send([prepared()]).await.map(drop)?,
+            Answer::Broken(place, end) => {
+                let row = match to {
+                    // As a prepared statement's: a header, and no NULL.
+                    Some(CommandKind::Execute) => [&b"\0\0"[..], &string(b"one")].concat(),
+                    _ => string(b"one"),
+                };
+                let mut columns = self.columns();
+                let packets: Vec<Vec<u8>> = match place {
+                    Place::Start => Vec::new(),
+                    Place::Columns => {
+                        columns.truncate(1);
+                        columns
+                    }
+                    Place::FirstRow => columns,
+                    Place::LaterRow => columns.into_iter().chain([row]).collect(),
+                    Place::End => columns.into_iter().chain([row.clone(), row]).collect(),
+                };
+                self.send(packets).await?;
+                match end {
+                    Break::Error(refusal) => self.send([refusal.payload()]).await.map(drop)?,
+                    Break::Close => return self.close().await,
+                    Break::Silence => return Ok(Next::Nothing),
+                }
+            }
             Answer::LocalInfile(name) => {
                 self.send([[b"\xfb", name.as_bytes()].concat()]).await?;
                 while self.receive().await?.len > 0 {}
-                self.send([ok(0)]).await?;
+                self.send([self.ok(0)]).await?;
             }
             Answer::AuthSwitch(plugin) => {
                 self.send([[b"\xfe", plugin.as_bytes(), b"\0", SCRAMBLE, b"\0"].concat()]).await?;
                 self.receive().await?;
-                self.send([ok(0)]).await?;
+                self.send([self.ok(0)]).await?;
             }
             Answer::Bytes(bytes, then) => {
                 self.send_raw(bytes).await?;
@@ -128,12 +166,12 @@ impl Session<'_> {
         // the type, and no flags and decimals.
         let mut column: Vec<u8> = [&b"def"[..], b"", b"", b"", b"text", b"text"].into_iter().flat_map(string).collect();
         column.extend([0x0c, COLLATION, 0, 0, 0, 1, 0, VAR_STRING, 0, 0, 0, 0, 0]);
-        let end = (self.capabilities & CLIENT_DEPRECATE_EOF == 0).then(|| vec![0xfe, 0, 0, AUTOCOMMIT, 0]);
+        let end = (self.capabilities & CLIENT_DEPRECATE_EOF == 0).then(|| vec![0xfe, 0, 0, self.status(), 0]);
         [vec![1], column].into_iter().chain(end).collect()
     }
 
     fn end_of_rows(&self) -> Vec<u8> {
-        if self.capabilities & CLIENT_DEPRECATE_EOF == 0 { vec![0xfe, 0, 0, AUTOCOMMIT, 0] } else { ok(0xfe) }
+        if self.capabilities & CLIENT_DEPRECATE_EOF == 0 { vec![0xfe, 0, 0, self.status(), 0] } else { self.ok(0xfe) }
     }
 
     async fn close(&mut self) -> io::Result<Next> {
@@ -154,11 +192,6 @@ impl Session<'_> {
             }
         }
     }
-}
-
-/// An OK packet, which begins with this byte: no rows affected, no id, no warnings.
-fn ok(header: u8) -> Vec<u8> {
-    vec![header, 0, 0, AUTOCOMMIT, 0, 0, 0]
 }
 
 /// The OK to a `COM_STMT_PREPARE`: statement 1, without columns, parameters and warnings.

@@ -134,7 +134,8 @@ async fn serve(listener: TcpListener, script: Arc<Script>, visits: Visits) {
 async fn attend(client: TcpStream, number: u32, script: &Script, visit: &Mutex<Visit>) -> io::Result<()> {
     client.set_nodelay(true)?;
     let heard = |bytes: &[u8]| lock(visit).sent.extend_from_slice(bytes);
-    let mut session = Session { stream: Box::new(client), heard: &heard, sequence: 0, capabilities: 0 };
+    let mut session =
+        Session { stream: Box::new(client), heard: &heard, sequence: 0, capabilities: 0, in_transaction: false };
     if let Some(answer) = &script.connect {
         let next = session.say(answer, None).await?;
         return session.end(next).await;
@@ -160,6 +161,11 @@ async fn attend(client: TcpStream, number: u32, script: &Script, visit: &Mutex<V
         let packet = session.receive().await?;
         let Some(command) = Command::parse(&packet) else { continue };
         lock(visit).commands.push(command.clone());
+        match command.text.as_deref().and_then(|text| text.split_whitespace().next()) {
+            Some("BEGIN" | "START") => session.in_transaction = true,
+            Some("COMMIT" | "ROLLBACK") => session.in_transaction = false,
+            _ => {}
+        }
         match command.kind {
             CommandKind::Quit => return session.end(Next::Packet).await,
             CommandKind::CloseStatement | CommandKind::SendLongData => {}
