@@ -15,6 +15,7 @@ pub mod faults;
 pub mod hostile;
 pub mod pool;
 pub mod refusals;
+pub mod returned;
 pub mod round_trips;
 mod server;
 mod stand_in;

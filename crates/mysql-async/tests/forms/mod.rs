@@ -31,7 +31,7 @@ pub(crate) async fn play(form: &str, sql: &str, on: &mut impl Queryable) -> Resu
         "query_fold" => on.query_fold(sql, 0, |n, _: Row| n + 1).await.map(drop),
         "query_drop" => on.query_drop(sql).await,
         "query_iter" => on.query_iter(sql).await.map(drop),
-        "query_stream" => on.query_stream::<Row, _>(sql).await?.try_collect::<Vec<_>>().await.map(drop),
+        "query_stream" => on.query_stream::<Row, _>(sql).await?.try_next().await.map(drop),
         "exec" => on.exec::<Text, _, _>(sql, ()).await.map(drop),
         "exec_first" => on.exec_first::<Text, _, _>(sql, ()).await.map(drop),
         "exec_map" => on.exec_map(sql, (), |(text,): Text| text).await.map(drop),
@@ -39,7 +39,7 @@ pub(crate) async fn play(form: &str, sql: &str, on: &mut impl Queryable) -> Resu
         "exec_drop" => on.exec_drop(sql, ()).await,
         "exec_batch" => on.exec_batch(sql, [()]).await,
         "exec_iter" => on.exec_iter(sql, ()).await.map(drop),
-        "exec_stream" => on.exec_stream::<Row, _, _>(sql, ()).await?.try_collect::<Vec<_>>().await.map(drop),
+        "exec_stream" => on.exec_stream::<Row, _, _>(sql, ()).await?.try_next().await.map(drop),
         other => unreachable!("{other} is not among the forms"),
     }
 }
