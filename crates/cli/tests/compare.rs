@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use support::{Cli, DRIVERS, Database, Ended, Relay, Then, eventually, nobody};
+use support::{Cli, DRIVERS, Database, Ended, Relay, Then, eventually, nobody, offering_tls};
 use tidb_connect_compare::{Run, Server};
 
 /// One comparison at a time, so that a test sees what is left of its own.
@@ -64,6 +64,26 @@ fn every_driver_answers_and_nothing_is_left() {
     }
     assert!(!run["server"]["version"].as_str().unwrap().is_empty());
     assert_eq!(left(&mut database), [""; 0]);
+}
+
+/// sqlx encrypts where it can: its packets could not be seen.
+#[test]
+fn every_question_about_packets_is_answered_where_the_server_offers_tls() {
+    let database = Database::create();
+    let asked = ["cancelled_during_statement", "commit_unanswered", PROBE].map(|probe| ["--only", probe]);
+    let answers = |cli: Cli| {
+        let _alone = COMPARING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let ended = cli.end();
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let run: Value = serde_json::from_str(&ended.stdout).unwrap();
+        let probes = run["probes"].as_array().unwrap();
+        probes.iter().map(|probe| probe["answers"].clone()).collect::<Vec<_>>()
+    };
+    let args: Vec<_> = ["compare", "--format", "json"].into_iter().chain(asked.into_iter().flatten()).collect();
+    let plain = answers(Cli::new(args.clone()).database(&database));
+    assert_eq!(plain.len(), 3);
+    let offering = offering_tls(&database.server);
+    assert_eq!(answers(Cli::new(args).database(&database).server(offering)), plain);
 }
 
 #[test]

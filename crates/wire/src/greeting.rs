@@ -31,7 +31,7 @@ impl Hello {
     #[must_use]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         match payload {
-            [10, rest @ ..] => Greeting::parse(rest).map(Self::Greeting),
+            [10, ..] => Greeting::parse(payload).map(Self::Greeting),
             [0xff, low, high, text @ ..] => {
                 let (sqlstate, text) = match text {
                     [b'#', rest @ ..] => rest.split_at_checked(5)?,
@@ -57,11 +57,9 @@ pub struct Greeting {
 
 impl Greeting {
     fn parse(payload: &[u8]) -> Option<Self> {
-        let end = payload.iter().position(|&byte| byte == 0)?;
-        // Behind the version's end: the connection's id, half of the salt, and a zero.
-        let capabilities = payload.get(end + 14..end + 16)?;
-        let version = String::from_utf8_lossy(&payload[..end]).into_owned();
-        Some(Self { version, capabilities: u16::from_le_bytes([capabilities[0], capabilities[1]]) })
+        let at = capabilities_at(payload)?;
+        let version = String::from_utf8_lossy(&payload[1..at - 14]).into_owned();
+        Some(Self { version, capabilities: u16::from_le_bytes([payload[at], payload[at + 1]]) })
     }
 
     /// Whether the server offers TLS.
@@ -69,6 +67,46 @@ impl Greeting {
     pub fn offers_tls(&self) -> bool {
         self.capabilities & CLIENT_SSL != 0
     }
+}
+
+/// Clears the offer of TLS in a server's first packet. Holds that packet back until it is complete.
+#[derive(Debug, Default)]
+pub(crate) struct HideTls {
+    read: Vec<u8>,
+    done: bool,
+}
+
+impl HideTls {
+    /// Replaces what has come from the server by what to pass on. No bytes are the end of the connection.
+    pub(crate) fn pass(&mut self, bytes: &mut Vec<u8>) {
+        const HEADER_LEN: usize = 4;
+
+        if self.done {
+            return;
+        }
+        let ended = bytes.is_empty();
+        self.read.append(bytes);
+        if let Some(&[low, middle, high, _]) = self.read.first_chunk() {
+            let len = u32::from_le_bytes([low, middle, high, 0]) as usize;
+            if let Some(payload) = self.read.get_mut(HEADER_LEN..HEADER_LEN + len) {
+                self.done = true;
+                if let Some(at) = capabilities_at(payload) {
+                    payload[at + 1] &= !(CLIENT_SSL.to_le_bytes()[1]);
+                }
+            }
+        }
+        if self.done || ended {
+            *bytes = std::mem::take(&mut self.read);
+        }
+    }
+}
+
+/// Where the lower half of the capabilities is in the payload of a greeting of protocol 10.
+fn capabilities_at(payload: &[u8]) -> Option<usize> {
+    let [10, rest @ ..] = payload else { return None };
+    // Behind the version's end: the connection's id, half of the salt, and a zero.
+    let at = 1 + rest.iter().position(|&byte| byte == 0)? + 14;
+    (payload.len() >= at + 2).then_some(at)
 }
 
 /// The packet by which a client asks for TLS, header included; the client's hello follows it.
@@ -98,6 +136,32 @@ mod tests {
         *plain.last_mut().expect("not empty") &= !8;
         let Some(Hello::Greeting(greeting)) = Hello::parse(&plain) else { panic!("a greeting") };
         assert!(!greeting.offers_tls());
+    }
+
+    #[test]
+    fn the_offer_of_tls_is_hidden_however_the_greeting_arrives() {
+        let packet = [&[TIDB.len() as u8, 0, 0, 0], TIDB, b"more"].concat();
+        let mut hidden = packet.clone();
+        hidden[4 + TIDB.len() - 1] &= !8;
+        for step in 1..=packet.len() {
+            let (mut hide, mut passed) = (HideTls::default(), Vec::new());
+            for part in packet.chunks(step) {
+                let mut part = part.to_vec();
+                hide.pass(&mut part);
+                passed.extend(part);
+            }
+            assert_eq!(passed, hidden, "{step}");
+        }
+    }
+
+    #[test]
+    fn a_first_packet_that_is_not_a_greeting_passes_as_it_is() {
+        for packet in [&b"\x0b\0\0\0\xff\x10\x04Too many"[..], b"\x01\0\0\0\x0a", b"\x09\0\0\0cut"] {
+            let (mut hide, mut bytes, mut end) = (HideTls::default(), packet.to_vec(), Vec::new());
+            hide.pass(&mut bytes);
+            hide.pass(&mut end);
+            assert_eq!([bytes, end].concat(), packet);
+        }
     }
 
     #[test]

@@ -55,12 +55,26 @@ impl Proxy {
     ///
     /// When the system refuses a thread, a port or a file descriptor.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
+        Self::to(upstream, false)
+    }
+
+    /// Starts a proxy as [`start`](Self::start) does, which takes the offer of TLS out of the server's greeting: a client
+    /// that would encrypt its connection if it could stays readable.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_without_tls(upstream: SocketAddr) -> io::Result<Self> {
+        Self::to(upstream, true)
+    }
+
+    fn to(upstream: SocketAddr, hide_tls: bool) -> io::Result<Self> {
         let conversations = Conversations::default();
         let (control, controlled) = watch::channel(Control::default());
         let faults = Arc::<Faults>::default();
         let background = Background::start({
             let (conversations, faults) = (Arc::clone(&conversations), Arc::clone(&faults));
-            move |listener| serve(listener, upstream, conversations, controlled, faults)
+            move |listener| serve(listener, (upstream, hide_tls), conversations, controlled, faults)
         })?;
         Ok(Self { conversations, control, faults, background })
     }
@@ -142,7 +156,7 @@ impl Drop for Proxy {
 
 async fn serve(
     listener: TcpListener,
-    upstream: SocketAddr,
+    upstream: (SocketAddr, bool),
     conversations: Conversations,
     control: watch::Receiver<Control>,
     faults: Arc<Faults>,
@@ -176,7 +190,7 @@ async fn serve(
 
 async fn connect(
     client: TcpStream,
-    upstream: SocketAddr,
+    (upstream, hide_tls): (SocketAddr, bool),
     conversation: &Mutex<Conversation>,
     control: &watch::Receiver<Control>,
     faults: &Faults,
@@ -193,7 +207,8 @@ async fn connect(
         () = silence_after_stop(control) => return Ok(()),
     };
     server.set_nodelay(true)?;
-    let mut relay = Relay::new(client, Some(server), conversation, control, faults);
+    let relay = Relay::new(client, Some(server), conversation, control, faults);
+    let mut relay = if hide_tls { relay.hiding_tls() } else { relay };
     match fault {
         Some(fault) if !relay.meet(&fault, &[]).await? => Ok(()),
         _ => relay.run().await,

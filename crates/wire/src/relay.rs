@@ -11,6 +11,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::fault::{Fault, Faults};
+use crate::greeting::HideTls;
 use crate::packet::PacketReader;
 use crate::protocol::Conversation;
 use crate::proxy::{Control, once, silence_after_stop};
@@ -32,6 +33,8 @@ pub(crate) struct Relay<'a> {
     conversation: &'a Mutex<Conversation>,
     control: &'a watch::Receiver<Control>,
     faults: &'a Faults,
+    /// Takes the offer of TLS out of what the server says, where the proxy is to.
+    hide_tls: Option<HideTls>,
     sliced: bool,
     /// What the client has sent after the request that met a fault.
     unread: Vec<u8>,
@@ -53,7 +56,13 @@ impl<'a> Relay<'a> {
         control: &'a watch::Receiver<Control>,
         faults: &'a Faults,
     ) -> Self {
-        Self { client, server, conversation, control, faults, sliced: false, unread: Vec::new() }
+        Self { client, server, conversation, control, faults, hide_tls: None, sliced: false, unread: Vec::new() }
+    }
+
+    /// Takes the server's offer of TLS out of its greeting.
+    pub(crate) fn hiding_tls(mut self) -> Self {
+        self.hide_tls = Some(HideTls::default());
+        self
     }
 
     /// Passes everything on until the end of the connection.
@@ -68,7 +77,7 @@ impl<'a> Relay<'a> {
 
     /// Passes bytes on in both directions until the end of both, or up to a request that meets a fault.
     async fn pass_on(&mut self) -> Option<(Fault, Vec<u8>)> {
-        let Self { client, server, conversation, control, faults, sliced, unread } = self;
+        let Self { client, server, conversation, control, faults, hide_tls, sliced, unread } = self;
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.as_mut()?.split();
         let first = std::mem::take(unread);
@@ -103,6 +112,9 @@ impl<'a> Relay<'a> {
             None
         };
         let note_down = |bytes: &mut Vec<u8>| {
+            if let Some(hide) = hide_tls {
+                hide.pass(bytes);
+            }
             if !bytes.is_empty() {
                 lock(conversation).server_sent(bytes);
             }
@@ -191,10 +203,15 @@ impl<'a> Relay<'a> {
     async fn receive(&mut self) -> io::Result<Vec<u8>> {
         let Some(server) = &mut self.server else { return Err(io::ErrorKind::NotConnected.into()) };
         let mut bytes = Vec::with_capacity(BUFFER_LEN);
-        match server.read_buf(&mut bytes).await? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(bytes),
+        while bytes.is_empty() {
+            if server.read_buf(&mut bytes).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if let Some(hide) = &mut self.hide_tls {
+                hide.pass(&mut bytes);
+            }
         }
+        Ok(bytes)
     }
 
     /// Waits for the server's answer and passes `len` bytes of it on: up to the end of a packet if asked to. Returns what

@@ -315,6 +315,34 @@ fn forward(
     let _ = server.shutdown(Shutdown::Both);
 }
 
+/// The address of a server that offers TLS in its greeting, and then knows nothing of it.
+pub fn offering_tls(server: &Server) -> SocketAddr {
+    let upstream = server.addr();
+    accept(move |client| {
+        let server = TcpStream::connect(upstream).unwrap();
+        let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+        });
+        thread::spawn(move || {
+            let (mut from, mut to) = (server, client);
+            let mut header = [0; 4];
+            if from.read_exact(&mut header).is_err() {
+                return;
+            }
+            let mut greeting = vec![0; usize::from(header[0])];
+            from.read_exact(&mut greeting).unwrap();
+            // Behind the version's end: the connection's id, half of the salt, a zero, and the capabilities.
+            let capabilities = greeting.iter().position(|&byte| byte == 0).unwrap() + 14;
+            greeting[capabilities + 1] |= 1 << 3;
+            let _ = to.write_all(&[&header[..], &greeting].concat());
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+        });
+    })
+}
+
 /// Gives each client of a free port to `serve`, until the test program ends.
 fn accept(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
