@@ -195,6 +195,10 @@ impl<E> fmt::Display for TransactionError<E> {
             Self::Stopped { kind: ErrorKind::TimedOut, .. } => {
                 f.write_str("a statement of the transaction timed out; nothing was applied, and nothing was retried")
             }
+            Self::Stopped { kind: ErrorKind::InvalidInput, .. } => f.write_str(
+                "the closure went on after a statement that would have committed or ended the transaction itself, and that \
+                 was not sent; nothing was applied, and nothing was retried",
+            ),
             Self::Stopped { .. } => {
                 f.write_str("a failed statement ended the transaction; nothing was applied, and nothing was retried")
             }
@@ -261,6 +265,8 @@ impl Verdict {
         }
         self.end = match (fault, fault.classify(Phase::Transaction)) {
             (Fault::TransactionEnded, _) => Some(End::Ended),
+            // A closure that goes on as if its statement had run must not be committed.
+            (Fault::NotSent(NotSent::EndsTransaction), (kind, _)) => Some(End::Stop(kind)),
             (Fault::NotSent(_), _) => None,
             // The statement may still run on the server, and another attempt would add one more.
             (_, (kind @ ErrorKind::TimedOut, _)) => Some(End::Stop(kind)),
@@ -729,6 +735,19 @@ mod tests {
             assert_eq!((error.outcome(), ran), (Outcome::Unknown, 1));
             assert!(error.to_string().contains("may be applied"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_closure_that_goes_on_after_a_refused_commit_is_not_committed() {
+        let refused = [Fault::NotSent(NotSent::EndsTransaction)];
+        let (ended, ran) = run_with(Answers::new(), &refused, Ok(()));
+        let Err(error @ TransactionError::Stopped { kind: ErrorKind::InvalidInput, .. }) = ended else {
+            panic!("{ended:?}")
+        };
+        assert_eq!((error.outcome(), ran), (Outcome::Final, 1));
+        assert!(error.to_string().contains("was not sent"), "{error}");
+        let (ended, _) = run_with(Answers::new(), &refused, Err("passed on"));
+        assert!(matches!(ended, Err(TransactionError::Aborted("passed on"))), "{ended:?}");
     }
 
     #[test]

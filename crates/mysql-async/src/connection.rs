@@ -82,6 +82,12 @@ fn check_size(query: &impl AsQuery) -> Result<(), Error> {
     if query.as_query().len() < MAX_ALLOWED_PACKET { Ok(()) } else { Err(not_sent(NotSent::TooLarge)) }
 }
 
+/// Refuses, too, what would end a transaction: a `BEGIN` within one commits it, and the status after it does not tell.
+fn check(call: &mut Call<'_, Connector>, query: &impl AsQuery) -> Result<(), Error> {
+    check_size(query)?;
+    call.prepares(&String::from_utf8_lossy(&query.as_query())).map_err(not_sent)
+}
+
 /// What the driver knows of the last statement: affected rows, last insert id, the connection's id.
 impl Deref for Connection {
     type Target = Conn;
@@ -129,15 +135,20 @@ impl<U> Folded<U> {
     }
 }
 
-/// Makes a call of the driver's as one of the pool's. What is to come of `progress` counts as an answer of the server.
+/// Makes a call of the driver's as one of the pool's, if it passes the check. What is to come of `progress` counts as an answer of the server.
 macro_rules! call {
-    ($self:ident, ($connection:ident, $call:ident, $progress:ident) => $body:expr) => {
+    ($self:ident, ($connection:ident, $call:ident, $progress:ident), $check:expr => $body:expr) => {
         Box::pin(async move {
             let ($connection, mut $call) = $self.connection().start()?;
             let progress = AtomicBool::new(false);
             let $progress = &progress;
-            let answer = $call.within($progress, without_panic(async { $body })).await;
-            let result = answer.unwrap_or_else(|| Err(timed_out()));
+            let result = match $check {
+                Ok(()) => {
+                    let answer = $call.within($progress, without_panic(async { $body })).await;
+                    answer.unwrap_or_else(|| Err(timed_out()))
+                }
+                Err(error) => Err(error),
+            };
             let result = result.and_then(|value| saw($connection, &mut $call).map(|()| value));
             $call.settle(result.as_ref().err().map(fault).as_ref());
             result
@@ -170,7 +181,7 @@ macro_rules! queryable {
     ($type:ty) => {
         impl Queryable for $type {
             fn ping(&mut self) -> Answer<'_, ()> {
-                call!(self, (connection, call, _progress) => connection.ping().await)
+                call!(self, (connection, call, _progress), Ok(()) => connection.ping().await)
             }
 
             fn query_iter<'a, Q>(&'a mut self, query: Q) -> Answer<'a, QueryResult<'a, 'static, TextProtocol>>
@@ -187,14 +198,11 @@ macro_rules! queryable {
             where
                 Q: AsQuery + 'a,
             {
-                call!(self, (connection, call, _progress) => {
-                    check_size(&query)?;
-                    connection.prep(query).await
-                })
+                call!(self, (connection, call, _progress), check(&mut call, &query) => connection.prep(query).await)
             }
 
             fn close(&mut self, statement: Statement) -> Answer<'_, ()> {
-                call!(self, (connection, call, _progress) => connection.close(statement).await)
+                call!(self, (connection, call, _progress), Ok(()) => connection.close(statement).await)
             }
 
             fn exec_iter<'a: 's, 's, Q, P>(
@@ -217,7 +225,7 @@ macro_rules! queryable {
                 I::IntoIter: Send,
                 P: Into<Params> + Send,
             {
-                call!(self, (connection, call, progress) => {
+                call!(self, (connection, call, progress), Ok(()) => {
                     // The driver asks for the next row's when the server has answered to this row's.
                     let params = params.into_iter().inspect(|_| progress.store(true, Ordering::Relaxed));
                     connection.exec_batch(statement, params).await
@@ -248,8 +256,7 @@ macro_rules! queryable {
                 F: FnMut(U, T) -> U + Send + 'a,
                 U: Send + 'a,
             {
-                let folded: Answer<'a, Folded<U>> = call!(self, (connection, call, progress) => {
-                    check_size(&query)?;
+                let folded: Answer<'a, Folded<U>> = call!(self, (connection, call, progress), check(&mut call, &query) => {
                     let rows = connection.query_iter(query).await?;
                     Folded::of(rows, progress, init, |value, row| fold(value, from_row(row))).await
                 });
@@ -297,7 +304,7 @@ macro_rules! queryable {
                 F: FnMut(U, T) -> U + Send + 'a,
                 U: Send + 'a,
             {
-                let folded: Answer<'b, Folded<U>> = call!(self, (connection, call, progress) => {
+                let folded: Answer<'b, Folded<U>> = call!(self, (connection, call, progress), Ok(()) => {
                     let rows = connection.exec_iter(statement, params).await?;
                     Folded::of(rows, progress, init, |value, row| fold(value, from_row(row))).await
                 });

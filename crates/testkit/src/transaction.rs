@@ -18,12 +18,12 @@ use tidb_connect_core::{
     Committed, ConnectionConfig, ErrorKind, LastFailure, Outcome, RetryPolicy, TransactionError, TransactionMode,
     TransactionOptions,
 };
-use tidb_connect_wire::{Answer, Fault, Point};
-use tokio::runtime;
+use tidb_connect_wire::{Answer, Fault, Point, Proxy};
+use tokio::{runtime, time::sleep};
 
 use crate::{
     Failure, Server,
-    failure::equal,
+    failure::{equal, holds},
     telemetry::{listen, only},
 };
 
@@ -62,10 +62,11 @@ pub type Runner = fn(ConnectionConfig, TransactionOptions, Arc<[Step]>) -> BoxFu
 /// `pooled` runs the steps in the pool's `transaction`, `held` in that of one connection.
 #[must_use = "return it from `main`, or failures go unseen"]
 pub fn run(driver: &'static str, pooled: Runner, held: Runner) -> ExitCode {
-    let on_the_pool = CHECKS.iter().map(|&(name, only_tidb, check)| {
+    let checks = || CHECKS.iter().filter(|(name, ..)| driver != "mysql" || !NEED_A_FUTURE.contains(name));
+    let on_the_pool = checks().map(|&(name, only_tidb, check)| {
         Trial::ignorable_test(format!("{driver}::{name}"), move || make(driver, pooled, only_tidb, check))
     });
-    let on_one = CHECKS.iter().filter(|(name, ..)| !NEED_A_POOL.contains(name)).map(|&(name, only_tidb, check)| {
+    let on_one = checks().filter(|(name, ..)| !NEED_A_POOL.contains(name)).map(|&(name, only_tidb, check)| {
         let name = format!("{driver}::{name}_on_one_connection");
         Trial::ignorable_test(name, move || make(driver, held, only_tidb, check))
     });
@@ -90,6 +91,9 @@ fn make(driver: &str, runner: Runner, only_tidb: bool, check: Check) -> Result<C
     }
 }
 
+/// A driver that blocks has no future that could be dropped among rows.
+const NEED_A_FUTURE: &[&str] = &["a_transaction_dropped_among_rows_frees_its_locks"];
+
 /// On one connection, a lost one ends the transaction.
 const NEED_A_POOL: &[&str] = &["transaction_goes_on_another_connection_when_one_is_killed"];
 
@@ -107,9 +111,17 @@ const CHECKS: &[(&str, bool, Check)] = &[
     ("transaction_is_told_with_its_attempts", false, |b| Box::pin(told_with_its_attempts(b))),
     ("transaction_rolls_back_when_it_is_dropped", false, |b| Box::pin(rolls_back_when_dropped(b))),
     ("transaction_says_unknown_when_commit_goes_unanswered", false, |b| Box::pin(unknown_commit(b))),
+    ("a_statement_that_ends_the_transaction_is_reported", false, |b| Box::pin(ended_by_a_statement(b))),
+    ("a_time_out_ends_the_transaction_at_once", false, |b| Box::pin(ended_by_a_time_out(b))),
+    ("a_time_out_among_rows_frees_the_locks", false, |b| Box::pin(timed_out_among_rows(b))),
+    ("a_transaction_dropped_among_rows_frees_its_locks", false, |b| Box::pin(dropped_among_rows(b))),
 ];
 
+/// A time limit that a check waits for.
+const SHORT: Duration = Duration::from_secs(1);
+
 const WAIT_BRIEFLY: &str = "SET SESSION innodb_lock_wait_timeout = 1";
+const TAKE: &str = "UPDATE accounts SET balance = balance - 1 WHERE id = 2";
 const ADD: &str = "UPDATE accounts SET balance = balance + 1 WHERE id = 1";
 
 struct Bench {
@@ -126,6 +138,29 @@ impl Bench {
 
     fn balances(&self) -> Result<Vec<String>, Failure> {
         self.server.sql("SELECT balance FROM accounts ORDER BY id")
+    }
+
+    /// A statement whose rows take longer than any check.
+    fn endless(&self) -> Result<Step, Failure> {
+        self.server.sql("CREATE TABLE many (text VARCHAR(1000) NOT NULL)")?;
+        let row = "(REPEAT('x', 1000))";
+        self.server.sql(&format!("INSERT INTO many VALUES {}", vec![row; 1000].join(",")))?;
+        Ok(Step::Run("SELECT a.text FROM many a, many b, many c"))
+    }
+
+    /// A proxy in front of the server, and the way through it.
+    fn through_a_proxy(&self) -> Result<(Proxy, ConnectionConfig), Failure> {
+        let proxy = self.server.proxy()?;
+        let config = self.server.config().clone().with_host("127.0.0.1").with_port(proxy.addr().port());
+        Ok((proxy, config))
+    }
+
+    /// Whether account 1 can be written: its lock is free, or becomes so before the server's own limit.
+    async fn is_free(&self) -> Result<(), Failure> {
+        let server = Arc::clone(&self.server);
+        let written = tokio::task::spawn_blocking(move || server.sql(ADD));
+        written.await.map_err(|error| Failure::new(error.to_string()))??;
+        equal("balances", self.balances()?, vec!["11", "10"])
     }
 
     async fn transaction(&self, options: TransactionOptions, steps: impl Into<Arc<[Step]>>) -> Ended {
@@ -277,13 +312,11 @@ async fn rolls_back_when_dropped(bench: &Bench) -> Result<(), Failure> {
 
 async fn unknown_commit(bench: &Bench) -> Result<(), Failure> {
     bench.accounts()?;
-    let config = bench.server.config();
-    let proxy = bench.server.proxy()?;
+    let (proxy, through) = bench.through_a_proxy()?;
     // Twice, so that a COMMIT that is made again shows in the balance.
     for _ in 0..2 {
         proxy.arm(Point::statement("COMMIT"), Fault::AfterAnswer(0, Answer::Close));
     }
-    let through = config.clone().with_host("127.0.0.1").with_port(proxy.addr().port());
     let ended = (bench.runner)(through, TransactionOptions::new(), [Step::Run(ADD)].into()).await;
     match &ended {
         Err(error @ TransactionError::Unknown(cause)) => {
@@ -294,4 +327,103 @@ async fn unknown_commit(bench: &Bench) -> Result<(), Failure> {
     }
     // This COMMIT did arrive, and was not made again.
     equal("balances", bench.balances()?, vec!["11", "10"])
+}
+
+async fn ended_by_a_statement(bench: &Bench) -> Result<(), Failure> {
+    const ENDING: &[&str] =
+        &["COMMIT", "rollback", "/* quietly */ CREATE TABLE other (id INT)", "BEGIN", "SELECT 1; COMMIT"];
+
+    bench.accounts()?;
+    for (number, &sql) in ENDING.iter().enumerate() {
+        let runs = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&runs);
+        let steps = [
+            Step::Meanwhile(Arc::new(move || {
+                count.fetch_add(1, Ordering::SeqCst);
+            })),
+            Step::Run(ADD),
+            Step::Ignore(sql),
+            Step::Ignore(TAKE),
+        ];
+        let ended = bench.transaction(TransactionOptions::new(), steps).await;
+        let balances = bench.balances()?;
+        let unapplied = ["10", "10"].map(String::from);
+        match &ended {
+            // The statement ran: what came before it may be applied.
+            Err(TransactionError::Ended(_)) => equal(&format!("account 2 after {sql}"), &balances[1], &unapplied[1])?,
+            Err(TransactionError::Unknown(_)) | Ok(_) => {
+                return Err(Failure::new(format!("{sql} must be reported, came {ended:?}")));
+            }
+            Err(_) => equal(&format!("balances after {sql}"), balances.as_slice(), &unapplied)?,
+        }
+        equal(&format!("attempts with {sql}, number {number}"), runs.load(Ordering::SeqCst), 1)?;
+        bench.server.sql("UPDATE accounts SET balance = 10")?;
+        bench.server.sql("DROP TABLE IF EXISTS other")?;
+    }
+    Ok(())
+}
+
+async fn ended_by_a_time_out(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let release = bench.lock()?;
+    let runs = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&runs);
+    let steps = [
+        Step::Meanwhile(Arc::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        })),
+        Step::Run(TAKE),
+        Step::Ignore(ADD),
+        Step::Ignore(TAKE),
+    ];
+    let config = bench.server.config().clone().with_operation_timeout(SHORT);
+    let ended = (bench.runner)(config, TransactionOptions::new(), steps.into()).await;
+    match &ended {
+        Err(TransactionError::Stopped { kind: ErrorKind::TimedOut, .. }) => {}
+        other => return Err(Failure::new(format!("expected a time-out, came {other:?}"))),
+    }
+    equal("attempts", runs.load(Ordering::SeqCst), 1)?;
+    // One of them is the connection that holds the lock.
+    let left = bench.server.others()?.len();
+    holds(&format!("one attempt at most must be left on the server, there are {}", left - 1), left <= 2)?;
+    release();
+    bench.is_free().await
+}
+
+async fn timed_out_among_rows(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let (proxy, config) = bench.through_a_proxy()?;
+    let steps = [Step::Run(ADD), bench.endless()?];
+    let silenced = async {
+        rows_come(&proxy).await;
+        proxy.hold();
+    };
+    let transaction = (bench.runner)(config.with_operation_timeout(SHORT), TransactionOptions::new(), steps.into());
+    let (ended, ()) = tokio::join!(transaction, silenced);
+    // The server cannot know before.
+    proxy.release();
+    match ended {
+        Err(TransactionError::Stopped { kind: ErrorKind::TimedOut, .. }) => bench.is_free().await,
+        other => Err(Failure::new(format!("expected a time-out, came {other:?}"))),
+    }
+}
+
+async fn dropped_among_rows(bench: &Bench) -> Result<(), Failure> {
+    bench.accounts()?;
+    let (proxy, config) = bench.through_a_proxy()?;
+    let steps = [Step::Run(ADD), bench.endless()?];
+    tokio::select! {
+        ended = (bench.runner)(config, TransactionOptions::new(), steps.into()) => {
+            return Err(Failure::new(format!("it must be dropped before it ends, came {ended:?}")));
+        }
+        () = rows_come(&proxy) => {}
+    }
+    bench.is_free().await
+}
+
+/// Waits until the server has begun to send [`Bench::endless`] rows.
+async fn rows_come(proxy: &Proxy) {
+    while proxy.report().connections.iter().all(|connection| connection.bytes_down < 1 << 20) {
+        sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -884,7 +884,7 @@ pub struct Call<'a, C: Connector> {
 }
 
 impl<C: Connector> Call<'_, C> {
-    /// The call is about to prepare `text`, for a driver that does not show the server's status: the first words of its
+    /// The call is about to prepare `text`, or the driver shows the server's status after it: the first words of its
     /// statements tell what it will do to a transaction.
     ///
     /// # Errors
@@ -893,7 +893,8 @@ impl<C: Connector> Call<'_, C> {
         self.meets(Effect::of(text))
     }
 
-    /// The call is about to run `text`, as in [`prepares`](Self::prepares).
+    /// The call is about to run `text`, as in [`prepares`](Self::prepares), for a driver that does not show the server's
+    /// status.
     ///
     /// # Errors
     /// As there.
