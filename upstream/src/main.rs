@@ -29,6 +29,7 @@ mod mysql_statement_handle_kept;
 mod mysql_truncated_packets;
 mod mysql_waiter_not_woken;
 mod sqlx_cancelled_begin;
+mod sqlx_clear_password_in_greeting;
 mod sqlx_dropped_mid_packet;
 mod sqlx_duplicate_column_names;
 mod sqlx_empty_password;
@@ -46,6 +47,7 @@ use std::{env, error::Error, process::ExitCode};
 type Reproduction = fn() -> Result<ExitCode, Box<dyn Error>>;
 
 const DEFECTS: &[(&str, Reproduction)] = &[
+    ("sqlx_clear_password_in_greeting", sqlx_clear_password_in_greeting::main),
     ("sqlx_cancelled_begin", sqlx_cancelled_begin::main),
     ("sqlx_table_changed", sqlx_table_changed::main),
     ("mysql_foreign_statement", mysql_foreign_statement::main),

@@ -18,5 +18,6 @@ programs!(Readme, "../../../README.md");
 programs!(Guide, "../../../docs/guide.md");
 programs!(OwnPool, "../../../docs/own-pool.md");
 programs!(OwnStore, "../../../docs/own-store.md");
+programs!(SessionState, "../../../docs/session-state.md");
 programs!(Playground, "../../playground/README.md");
 programs!(Wire, "../../wire/README.md");

@@ -919,7 +919,8 @@ impl<C: Connector> Call<'_, C> {
     /// [`TransactionEnded`] when the statement ended the [`transaction`](crate::transaction) around it.
     pub fn saw(&mut self, in_transaction: bool, autocommit: bool) -> Result<(), TransactionEnded> {
         self.standing.open = in_transaction;
-        self.standing.unsettled = !autocommit;
+        // What a statement's first words told, such as `LOCK TABLES`, no status shows.
+        self.standing.unsettled |= !autocommit;
         if self.standing.verdict.is_under_way() && !in_transaction { Err(TransactionEnded) } else { Ok(()) }
     }
 
