@@ -13,6 +13,8 @@ pub mod checks;
 mod failure;
 pub mod faults;
 pub mod hostile;
+#[cfg(target_os = "linux")]
+pub mod network;
 pub mod pool;
 pub mod refusals;
 pub mod returned;

@@ -1,7 +1,7 @@
 //! A database on a real server for one check.
 
 use std::{
-    net::ToSocketAddrs,
+    net::{SocketAddr, ToSocketAddrs},
     process,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -72,9 +72,14 @@ impl Server {
     /// A proxy in front of the server.
     pub(crate) fn proxy(&self) -> Result<Proxy, Failure> {
         let broken = |error| Failure::caused("the kit cannot start its proxy:", &error);
-        let mut upstream = (self.config.host(), self.config.port()).to_socket_addrs().map_err(broken)?;
-        let upstream = upstream.next().ok_or_else(|| Failure::new("the server's host name has no address"))?;
-        Proxy::start(upstream).map_err(broken)
+        Proxy::start(self.address()?).map_err(broken)
+    }
+
+    /// Where the server is.
+    pub(crate) fn address(&self) -> Result<SocketAddr, Failure> {
+        let unknown = |error| Failure::caused("the server's host name cannot be resolved:", &error);
+        let mut addresses = (self.config.host(), self.config.port()).to_socket_addrs().map_err(unknown)?;
+        addresses.next().ok_or_else(|| Failure::new("the server's host name has no address"))
     }
 
     /// The ids of all connections that use the check's database, but the kit's own.
