@@ -35,6 +35,7 @@
 //!
 //! An event is told within the span of the call or the transaction that it happened for.
 
+mod codes;
 mod connection;
 mod error;
 mod outcome;

@@ -197,7 +197,7 @@ pub(crate) fn expected(phase: Phase, fault: Fault) -> Expected {
         // driver does not say: the outcome is the careful one.
         (Phase::Prepare | Phase::Write, Fault::Conflict) => Succeeds,
         (Phase::Prepare | Phase::Write | Phase::Commit, Fault::ShuttingDown) => Fails(Unavailable, Unknown, No),
-        (Phase::Prepare | Phase::Write | Phase::Commit, Fault::OtherError) => Fails(Database, Final, No),
+        (Phase::Prepare | Phase::Write | Phase::Commit, Fault::OtherError) => Fails(Database, Unknown, No),
         (Phase::Prepare | Phase::Write | Phase::Commit, Fault::Garbage | Fault::LocalInfile) => {
             Fails(Protocol, Unknown, No)
         }
