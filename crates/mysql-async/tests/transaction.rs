@@ -1,5 +1,6 @@
 //! The promises of `transaction`, checked on a server.
 
+mod pooled;
 mod script;
 
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use tidb_connect_mysql_async::{DRIVER, TransactionError, connect};
 use tidb_connect_testkit::transaction;
 
 fn main() -> ExitCode {
-    transaction::run(DRIVER, script::pooled, |config, options, script| {
+    transaction::run(DRIVER, pooled::transact, |config, options, script| {
         Box::pin(async move {
             let pool = connect(&config).await.map_err(TransactionError::Failed)?;
             let connection = pool.get().await.map_err(TransactionError::Failed)?;

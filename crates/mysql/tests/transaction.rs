@@ -1,5 +1,6 @@
 //! The promises of `transaction`, checked on a server.
 
+mod pooled;
 mod script;
 
 use std::process::ExitCode;
@@ -9,14 +10,14 @@ use tidb_connect_testkit::transaction::{self, Ended};
 use tokio::task::spawn_blocking;
 
 fn main() -> ExitCode {
-    transaction::run(DRIVER, script::pooled, |config, options, script| {
+    transaction::run(DRIVER, pooled::transact, |config, options, script| {
         Box::pin(async move {
             let work = move || -> Ended {
                 let pool = connect(&config).map_err(TransactionError::Failed)?;
                 let connection = pool.get().map_err(TransactionError::Failed)?;
                 connection.transaction(&options, |tx| script::play(&script, tx)).1
             };
-            spawn_blocking(script::within_its_span(work)).await.expect("no panic")
+            spawn_blocking(pooled::within_its_span(work)).await.expect("no panic")
         })
     })
 }

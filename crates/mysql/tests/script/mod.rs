@@ -1,13 +1,7 @@
 //! The steps of a transaction, played through the driver.
 
-use std::sync::Arc;
-
-use futures_util::future::BoxFuture;
-use tidb_connect_core::{ConnectionConfig, TransactionOptions};
-use tidb_connect_mysql::{Transaction, TransactionError, connect, mysql::prelude::Queryable};
-use tidb_connect_testkit::transaction::{Ended, Step};
-use tokio::task::spawn_blocking;
-use tracing::Span;
+use tidb_connect_mysql::{Transaction, mysql::prelude::Queryable};
+use tidb_connect_testkit::transaction::Step;
 
 pub(crate) fn play(script: &[Step], tx: &mut Transaction<'_>) -> Result<(), String> {
     for step in script {
@@ -19,25 +13,4 @@ pub(crate) fn play(script: &[Step], tx: &mut Transaction<'_>) -> Result<(), Stri
         }
     }
     Ok(())
-}
-
-/// In a transaction of a pool of its own.
-pub(crate) fn pooled(
-    config: ConnectionConfig,
-    options: TransactionOptions,
-    script: Arc<[Step]>,
-) -> BoxFuture<'static, Ended> {
-    Box::pin(async move {
-        let work = move || -> Ended {
-            let pool = connect(&config).map_err(TransactionError::Failed)?;
-            pool.transaction_with(&options, |tx| play(&script, tx))
-        };
-        spawn_blocking(within_its_span(work)).await.expect("no panic")
-    })
-}
-
-/// `work` on another thread, within the caller's span.
-pub(crate) fn within_its_span(work: impl FnOnce() -> Ended) -> impl FnOnce() -> Ended {
-    let span = Span::current();
-    move || span.in_scope(work)
 }
