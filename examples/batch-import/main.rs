@@ -73,7 +73,7 @@ async fn import(store: &dyn PlayerStore, file: File) -> anyhow::Result<()> {
 /// Says on stderr what became of the rows, counted from 1.
 fn explained(error: LoadError) -> anyhow::Error {
     eprintln!("{} players are stored for certain", error.stored);
-    for FailedBatch { place, cause } in &error.failed {
+    for FailedBatch { place, cause, .. } in &error.failed {
         let fate = match cause.outcome() {
             Outcome::Retryable => "are not stored: import them again",
             Outcome::Final => "are not stored, and will not be as they are",

@@ -132,7 +132,7 @@ impl PlayerStore for MysqlAsyncStore {
 
     async fn status(&self) -> Status {
         let server = self.server_version().await.map(drop);
-        Status { pool: self.pool.status(), server }
+        Status::new(self.pool.status(), server)
     }
 
     async fn close(&self) -> Result<()> {

@@ -123,7 +123,7 @@ impl PlayerStore for MysqlStore {
 
     async fn status(&self) -> Status {
         let server = self.server_version().await.map(drop);
-        Status { pool: self.threads.pool().status(), server }
+        Status::new(self.threads.pool().status(), server)
     }
 
     async fn close(&self) -> Result<()> {

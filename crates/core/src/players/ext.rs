@@ -121,6 +121,7 @@ impl From<usize> for Batches {
 
 /// A [`load`](PlayerStoreExt::load) that ended early.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct LoadError {
     /// How many players are stored for certain: all that were begun, but those of the failed batches.
     pub stored: u64,
@@ -132,6 +133,7 @@ pub struct LoadError {
 
 /// A batch of a [`load`](PlayerStoreExt::load) that failed.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct FailedBatch {
     /// Its players' places among all, from 0.
     pub place: Range<u64>,

@@ -138,11 +138,20 @@ pub trait PlayerStore: Debug + Send + Sync + 'static {
 
 /// What [`PlayerStore::status`] reports.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Status {
     /// The pool's counters; all zero for a store without a pool.
     pub pool: PoolStatus,
     /// Whether the server answered, or why not.
     pub server: Result<()>,
+}
+
+impl Status {
+    /// The counters of a store's pool, and whether its server answered.
+    #[must_use]
+    pub fn new(pool: PoolStatus, server: Result<()>) -> Self {
+        Self { pool, server }
+    }
 }
 
 macro_rules! forward_to_inner {
