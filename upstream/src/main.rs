@@ -3,6 +3,8 @@
 //! Each module is a whole program, to be pasted as `main.rs`. It ends with 0 where the driver does what it should, with
 //! 2 where the defect is there, and with 1 where that could not be seen. Those that need a server take `DATABASE_URL`.
 
+mod mysql_announced_columns;
+mod mysql_async_announced_columns;
 mod mysql_async_dropped_without_quit;
 mod mysql_async_ed25519_panic;
 mod mysql_async_error_closes_connection;
@@ -28,6 +30,7 @@ mod mysql_statement_cache_off;
 mod mysql_statement_handle_kept;
 mod mysql_truncated_packets;
 mod mysql_waiter_not_woken;
+mod sqlx_announced_columns;
 mod sqlx_cancelled_begin;
 mod sqlx_clear_password_in_greeting;
 mod sqlx_dropped_mid_packet;
@@ -66,6 +69,9 @@ const DEFECTS: &[(&str, Reproduction)] = &[
     ("mysql_async_error_without_sqlstate", mysql_async_error_without_sqlstate::main),
     ("mysql_ed25519_panic", mysql_ed25519_panic::main),
     ("mysql_async_ed25519_panic", mysql_async_ed25519_panic::main),
+    ("sqlx_announced_columns", sqlx_announced_columns::main),
+    ("mysql_announced_columns", mysql_announced_columns::main),
+    ("mysql_async_announced_columns", mysql_async_announced_columns::main),
     ("sqlx_truncated_packets", sqlx_truncated_packets::main),
     ("mysql_truncated_packets", mysql_truncated_packets::main),
     ("mysql_async_truncated_packets", mysql_async_truncated_packets::main),

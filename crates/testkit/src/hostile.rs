@@ -5,7 +5,7 @@ use std::{fs, time::Instant};
 
 use futures_util::future::BoxFuture;
 use tidb_connect_core::{BoxError, ConnectionConfig, TlsMode};
-use tidb_connect_wire::{Answer, Script, Then};
+use tidb_connect_wire::{Answer, CommandKind, Script, Then};
 
 use crate::{
     Failure, StandInSuite,
@@ -14,7 +14,7 @@ use crate::{
     tls::shown,
 };
 
-/// Opens a pool, and runs a statement as text on one of its connections, without looking at rows.
+/// Opens a pool, and runs a statement on one of its connections, without looking at rows.
 pub type Attempt = fn(ConnectionConfig, &'static str) -> BoxFuture<'static, Result<(), BoxError>>;
 
 /// The statement that is answered in a hostile way. Every other is answered with OK.
@@ -24,8 +24,8 @@ const STATEMENT: &str = "SELECT 1";
 const ENDLESS: u64 = 64 << 20;
 const MEMORY: u64 = 32 << 20;
 
-/// The checks for `driver`.
-pub fn suite(driver: &'static str, attempt: Attempt) -> StandInSuite {
+/// The checks for `driver`, with an attempt that runs its statement as text, and one that prepares it.
+pub fn suite(driver: &'static str, attempt: Attempt, prepared: Attempt) -> StandInSuite {
     let mut suite = StandInSuite::new(driver);
     suite.check("a_statement_that_is_answered_is_run", move || answered(attempt));
     suite.check("no_file_is_given_away", move || no_file(attempt));
@@ -37,6 +37,12 @@ pub fn suite(driver: &'static str, attempt: Attempt) -> StandInSuite {
     suite.check("garbage_after_the_login_is_an_error", move || garbage(attempt, GARBAGE));
     suite.check("garbage_for_rows_is_an_error", move || garbage_for_rows(attempt));
     suite.check("an_ok_cut_short_is_an_error", move || garbage(attempt, CUT_SHORT));
+    suite.check_apart("an_announced_number_takes_no_memory_at_connect", move || numbers(attempt, Place::Connect));
+    suite.check_apart("an_announced_number_takes_no_memory_in_an_answer", move || numbers(attempt, Place::Statement));
+    suite.check_apart("an_announced_number_takes_no_memory_when_prepared", move || numbers(prepared, Place::Prepare));
+    suite.check_apart("an_announced_number_takes_no_memory_when_executed", move || numbers(prepared, Place::Execute));
+    suite.check_apart("an_announced_length_takes_no_memory", move || lengths(attempt, prepared));
+    suite.check_apart("an_error_nested_in_errors_ends", move || nested(attempt));
     suite
 }
 
@@ -189,7 +195,7 @@ const GARBAGE: &[&[u8]] = &[
 ];
 
 /// A column as it should be.
-const COLUMN: &[u8] = b"\x01\0\0\x01\x01\x1e\0\0\x02\x03def\0\0\0\x04text\x04text\x0c\x2e\0\0\0\x01\0\xfd\0\0\0\0\0";
+const COLUMN: &[u8] = b"\x03def\0\0\0\x04text\x04text\x0c\x2e\0\0\0\x01\0\xfd\0\0\0\0\0";
 
 /// Rows that promise more than they have, or are none.
 const ROWS: &[&[u8]] = &[b"\xfc", b"\x09one", b"", b"\xff"];
@@ -201,12 +207,8 @@ async fn garbage_for_rows(attempt: Attempt) -> Result<(), Failure> {
     for &row in ROWS {
         // More than one, for a driver that reads on after the first.
         let said = |packets: &[&[u8]]| {
-            let mut said = COLUMN.to_vec();
-            for (number, packet) in (3..).zip(packets) {
-                said.extend([packet.len() as u8, 0, 0, number]);
-                said.extend_from_slice(packet);
-            }
-            answers(Answer::Bytes(said.into(), Then::Close))
+            let said = [&[b"\x01", COLUMN], packets].concat();
+            answers(Answer::Bytes(framed(&said).into(), Then::Close))
         };
         fails(attempt, &format!("rows of '{}'", row.escape_ascii()), said(&[row; 3])).await?;
         // The EOF packet is what some drivers wait for before rows, and to the others it is their end.
@@ -222,4 +224,89 @@ async fn garbage(attempt: Attempt, garbage: &'static [&'static [u8]]) -> Result<
         fails(attempt, &garbage.escape_ascii().to_string(), answers(bytes(garbage, Then::Close))).await?;
     }
     Ok(())
+}
+
+/// Where a number or a length is announced that nothing follows.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// In the answer to the statement by which a driver begins.
+    Connect,
+    Statement,
+    Prepare,
+    Execute,
+}
+
+impl Place {
+    /// Says these packets, and closes the connection.
+    fn says(self, packets: &[&[u8]]) -> Script {
+        let answer = Answer::Bytes(framed(packets).into(), Then::Close);
+        match self {
+            Self::Connect => Script::new().on_command(CommandKind::Query, answer),
+            Self::Statement | Self::Prepare => answers(answer),
+            Self::Execute => Script::new().on_command(CommandKind::Execute, answer),
+        }
+    }
+}
+
+/// Numbers as the protocol has them, of 2 to 8 bytes. The memory for so many columns would be more than there is from the
+/// second on; that for the last two cannot be counted in 64 bits.
+const NUMBERS: &[&[u8]] = &[
+    b"\xfc\xff\xff",
+    b"\xfd\xff\xff\xff",
+    b"\xfe\0\0\0\x10\0\0\0\0",
+    b"\xfe\0\0\0\0\x02\0\0\0",
+    b"\xfe\0\0\0\0\0\0\0\x40",
+    b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff",
+];
+
+/// The answers to a statement that is to be prepared: its id, and numbers of columns and parameters.
+const PREPARED: &[&[u8]] =
+    &[b"\0\x01\0\0\0\xff\xff\0\0\0\0\0", b"\0\x01\0\0\0\0\0\xff\xff\0\0\0", b"\0\x01\0\0\0\xff\xff\xff\xff\0\0\0"];
+
+async fn numbers(attempt: Attempt, place: Place) -> Result<(), Failure> {
+    for number in if place == Place::Prepare { PREPARED } else { NUMBERS } {
+        fails(attempt, &number.escape_ascii().to_string(), place.says(&[number])).await?;
+    }
+    Ok(())
+}
+
+/// A text, in place of every text that a server sends, that is longer than what comes of it.
+async fn lengths(attempt: Attempt, prepared: Attempt) -> Result<(), Failure> {
+    for number in NUMBERS {
+        let after = |start: &[u8]| [start, number].concat();
+        let row = after(b"");
+        for (what, packets) in [
+            ("a column", vec![&b"\x01"[..], &row]),
+            ("a row", vec![b"\x01", COLUMN, &row]),
+            ("a row behind an EOF", vec![b"\x01", COLUMN, b"\xfe\0\0\x02\0", &row]),
+            ("an OK", vec![&after(b"\0\0\0\x02\0\0\0")]),
+            ("an OK with changes of the session", vec![&after(b"\0\0\0\x02\x40\0\0\0")]),
+        ] {
+            let what = format!("{what} with {}", number.escape_ascii());
+            // An OK may be taken for what it is without its end.
+            let met = meets(attempt, Place::Statement.says(&packets)).await;
+            met.map_err(|failure| Failure::new(format!("{what}: {failure}")))?.ok();
+        }
+        let row = after(b"\0\0");
+        let met = meets(prepared, Place::Execute.says(&[b"\x01", COLUMN, b"\xfe\0\0\x02\0", &row])).await;
+        met.map_err(|failure| Failure::new(format!("a binary row with {}: {failure}", number.escape_ascii())))?.ok();
+    }
+    Ok(())
+}
+
+/// An error whose text has another error in it, which has another: TiDB's 8113 names its reason like that.
+async fn nested(attempt: Attempt) -> Result<(), Failure> {
+    let error = [b"\xff\xb1\x1f#HY000", "[a:8113]".repeat(200_000).as_bytes()].concat();
+    fails(attempt, "200,000 errors in one another", Place::Statement.says(&[&error])).await
+}
+
+/// These packets as answers to a command.
+fn framed(packets: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (number, packet) in (1..).zip(packets) {
+        bytes.extend_from_slice(&(packet.len() as u32).to_le_bytes()[..3]);
+        bytes.push(number);
+        bytes.extend_from_slice(packet);
+    }
+    bytes
 }

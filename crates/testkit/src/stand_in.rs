@@ -1,6 +1,12 @@
 //! Checks on a stand-in for a server, as a test program.
 
-use std::{fmt, future::Future, panic, process::ExitCode, time::Duration};
+use std::{
+    env, fmt,
+    future::Future,
+    panic,
+    process::{Command, ExitCode},
+    time::Duration,
+};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use libtest_mimic::{Arguments, Trial};
@@ -48,6 +54,15 @@ impl StandInSuite {
         self.checks.push((name, Box::new(move || check().boxed())));
     }
 
+    /// A check that runs in a process of its own with little memory, so that what would end the process is a failure.
+    pub(crate) fn check_apart<F>(&mut self, name: &'static str, check: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let test = format!("{}::{name}", self.driver);
+        self.check(name, move || async move { if is_apart() { check().await } else { run_apart(&test) } });
+    }
+
     /// Declares that the driver does not pass `check`, and why. Should it pass after all, the test fails.
     pub fn with_difference(mut self, check: &'static str, reason: &'static str) -> Self {
         self.differences.push(Difference { check, reason });
@@ -66,7 +81,8 @@ impl StandInSuite {
         let unknown = differences.iter().filter(|difference| checks.iter().all(|(name, _)| *name != difference.check));
         let unknown: Vec<Trial> = unknown.map(|difference| difference.unknown(driver)).collect();
         let trials = checks.into_iter().map(|(name, check)| {
-            let difference = differences.iter().find(|difference| difference.check == name).copied();
+            // The process that has started this one turns the result round.
+            let difference = differences.iter().find(|it| it.check == name && !is_apart()).copied();
             let kind = if difference.is_some() { "differs" } else { "" };
             let test = move || Ok(judge(difference, conduct(check))?);
             Trial::test(format!("{driver}::{name}"), test).with_kind(kind)
@@ -85,6 +101,36 @@ impl fmt::Debug for StandInSuite {
             .field("differences", differences)
             .finish()
     }
+}
+
+/// The variable that says that this process runs one check for another process.
+const APART: &str = "TIDB_CONNECT_TESTKIT_APART";
+
+/// The memory of such a process: its threads and the driver's buffers take a part of it.
+const APART_MEMORY: u64 = 1 << 30;
+
+fn is_apart() -> bool {
+    env::var_os(APART).is_some()
+}
+
+/// Runs one test of this program in another process, whose address space is limited.
+fn run_apart(test: &str) -> Result<(), Failure> {
+    let broken = |error| Failure::caused("the kit cannot start another process:", &error);
+    let limited = format!("ulimit -v {}; exec \"$@\"", APART_MEMORY >> 10);
+    let output = Command::new("sh")
+        .args(["-c", &limited, "sh"])
+        .arg(env::current_exe().map_err(broken)?)
+        .args(["--exact", test])
+        .env(APART, "")
+        // Each thread reserves more otherwise.
+        .env("MALLOC_ARENA_MAX", "1")
+        .output()
+        .map_err(broken)?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let end: String =
+        said.lines().chain(String::from_utf8_lossy(&output.stderr).lines()).collect::<Vec<_>>().join("\n");
+    holds(&format!("the other process ended with {}:\n{end}", output.status), output.status.success())?;
+    holds(&format!("the other process ran no test:\n{end}"), said.contains("1 passed"))
 }
 
 /// Makes a check on a task of its own, so that neither a panic nor a blocked thread goes further.
