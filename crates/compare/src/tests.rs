@@ -76,10 +76,11 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("space_before_parenthesis", "sqlx asks for IGNORE_SPACE, which MariaDB turns into sql_mode"),
     ("session_settings", "the same"),
     ("error_source", "mysql keeps a refused connection as text"),
-    ("rows_left_unread", "sqlx cannot tell that a stream was dropped from a call that was given up"),
-    ("cancelled_during_begin", "a blocking call cannot be given up"),
+    ("rows_left_unread", "sqlx cannot tell a dropped stream from a dropped call"),
+    ("cancelled_during_begin", "a blocking call cannot be dropped"),
     ("cancelled_during_statement", "the same"),
-    ("pool_dropped", "only mysql can say goodbye without waiting"),
+    ("pool_dropped", "only mysql can send COM_QUIT without waiting"),
+    ("tcp_keepalive", "sqlx lets nobody set it; there, each wait for a row is limited instead"),
     ("damaged_packets", "mysql_async takes an OK packet that it cannot read for one"),
 ];
 
