@@ -18,6 +18,7 @@ use crate::{
 };
 
 pub mod bulk;
+pub mod conflicts;
 pub mod errors;
 pub mod lifecycle;
 pub mod model;
@@ -50,18 +51,18 @@ pub enum Run {
 macro_rules! list {
     (
         anywhere: $($module:ident::$name:ident),+;
-        on_server: $($on_server:ident),+;
-        on_tidb: $($on_tidb:ident),+;
+        on_server: $($on_server:ident::$with_server:ident),+;
+        on_tidb: $($on_tidb:ident::$with_tidb:ident),+;
     ) => {
         &[
             $(Check { name: stringify!($name), run: Run::Anywhere(|store| Box::pin($module::$name(store))) }),+,
             $(Check {
-                name: stringify!($on_server),
-                run: Run::OnServer(|store, on| Box::pin(server::$on_server(store, on))),
+                name: stringify!($with_server),
+                run: Run::OnServer(|store, on| Box::pin($on_server::$with_server(store, on))),
             }),+,
             $(Check {
-                name: stringify!($on_tidb),
-                run: Run::OnTidb(|store, on| Box::pin(server::$on_tidb(store, on))),
+                name: stringify!($with_tidb),
+                run: Run::OnTidb(|store, on| Box::pin($on_tidb::$with_tidb(store, on))),
             }),+
         ]
     };
@@ -139,23 +140,24 @@ pub const ALL: &[Check] = list! {
         errors::errors_read_the_same_for_every_store,
         model::agrees_with_the_model_whatever_is_asked;
     on_server:
-        server_version_is_what_the_server_says,
-        create_table_makes_the_promised_columns,
-        another_store_sees_what_was_stored,
-        python_sample_table_works_as_it_is,
-        null_is_an_error_that_names_the_column,
-        refused_trade_names_a_null,
-        trade_loses_nothing_to_a_null,
-        trade_moves_all_or_nothing_in_every_sql_mode,
-        every_change_is_retried_after_a_conflict,
-        create_many_stores_as_many_rows_as_allowed,
-        ids_beyond_53_bits_are_exact,
-        close_lets_calls_under_way_end,
-        wrong_password_is_refused_and_not_shown,
-        unknown_database_is_refused,
-        port_without_a_server_is_unreachable;
+        server::server_version_is_what_the_server_says,
+        server::create_table_makes_the_promised_columns,
+        server::another_store_sees_what_was_stored,
+        server::python_sample_table_works_as_it_is,
+        server::null_is_an_error_that_names_the_column,
+        server::refused_trade_names_a_null,
+        server::trade_loses_nothing_to_a_null,
+        server::trade_moves_all_or_nothing_in_every_sql_mode,
+        server::create_many_stores_as_many_rows_as_allowed,
+        server::ids_beyond_53_bits_are_exact,
+        server::close_lets_calls_under_way_end,
+        server::wrong_password_is_refused_and_not_shown,
+        server::unknown_database_is_refused,
+        server::port_without_a_server_is_unreachable,
+        conflicts::changes_are_retried,
+        conflicts::lasting_conflicts_end_after_ten_seconds;
     on_tidb:
-        auto_random_ids_are_exact_on_tidb;
+        server::auto_random_ids_are_exact_on_tidb;
 };
 
 /// A new table with these players: name, coins, goods.

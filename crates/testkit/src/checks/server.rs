@@ -15,7 +15,6 @@ use tidb_connect_core::{
         sql::{self, MAX_ROWS},
     },
 };
-use tidb_connect_wire::{Answer, CommandKind, Fault, Point, Refusal};
 
 use super::{bulk, everyone, refuses, table};
 use crate::{
@@ -38,13 +37,6 @@ const SQL_MODES: &[&str] = &[
     "HIGH_NOT_PRECEDENCE",
     "NO_BACKSLASH_ESCAPES,ANSI_QUOTES,PIPES_AS_CONCAT,IGNORE_SPACE",
     "TRADITIONAL",
-];
-
-/// The conflicts that a server undoes: the whole transaction's, TiDB's own, and that of a lock.
-const CONFLICTS: &[Refusal] = &[
-    Refusal { code: 1213, sqlstate: Some("40001"), text: "Deadlock found when trying to get lock" },
-    Refusal { code: 9007, sqlstate: Some("HY000"), text: "Write conflict, txnStartTS=1 [try again later]" },
-    Refusal { code: 1205, sqlstate: Some("HY000"), text: "Lock wait timeout exceeded" },
 ];
 
 /// What SQLAlchemy creates for TiDB's Python tutorials: narrow ids, columns that may be NULL, no character set.
@@ -286,44 +278,4 @@ pub async fn trade_moves_all_or_nothing_in_every_sql_mode(store: &Store, server:
         equal(&format!("the players after trades with sql_mode '{mode}'"), everyone(store).await?, before.clone())?;
     }
     Ok(())
-}
-
-/// Each change that meets a conflict is retried, and applied once.
-pub async fn every_change_is_retried_after_a_conflict(_: &Store, server: &Server) -> Result<(), Failure> {
-    let proxy = server.proxy()?;
-    let config = server.config().clone().with_host("127.0.0.1").with_port(proxy.addr().port());
-    let store = server.open(config).await?;
-    let execute = || Point::Command(CommandKind::Execute);
-    for &conflict in CONFLICTS {
-        let meets = |what: &str, point: Point| {
-            proxy.arm(point, Fault::AfterRequest(0, Answer::Error(conflict)));
-            format!("how often {what} met error {}", conflict.code)
-        };
-        let met = meets("create_table", Point::statement(sql::CREATE_TABLE));
-        store.create_table().await?;
-        equal(&met, proxy.disarm(), 1)?;
-        let met = meets("create", execute());
-        let a = store.create(&NewPlayer::new("a", 10, 10)).await?;
-        equal(&met, proxy.disarm(), 1)?;
-        let met = meets("create_many", execute());
-        let many = [NewPlayer::new("b", 10, 10), NewPlayer::new("c", 10, 10)];
-        equal("the players created", store.create_many(&many).await?, 2)?;
-        equal(&met, proxy.disarm(), 1)?;
-        let met = meets("update", execute());
-        store.update(&Player { coins: 20, ..a.clone() }).await?;
-        equal(&met, proxy.disarm(), 1)?;
-        let b = store.find_by_name("b").await?.ok_or_else(|| Failure::new("b is gone"))?;
-        let met = meets("trade", execute());
-        store.trade(&Trade { buyer: a.id, seller: b.id, goods: 1, price: 5 }).await?;
-        equal(&met, proxy.disarm(), 1)?;
-        let met = meets("delete", execute());
-        store.delete(b.id).await?;
-        equal(&met, proxy.disarm(), 1)?;
-        let left = server.sql("SELECT CONCAT_WS(' ', name, coins, goods) FROM players ORDER BY id")?;
-        equal("the players in the end", left, ["a 15 11", "c 10 10"])?;
-        let met = meets("drop_table", Point::statement(sql::DROP_TABLE));
-        store.drop_table().await?;
-        equal(&met, proxy.disarm(), 1)?;
-    }
-    Ok(store.close().await?)
 }
