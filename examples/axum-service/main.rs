@@ -99,7 +99,7 @@ async fn trade(State(store): Store, Json(body): Json<TradeBody>) -> Result<Statu
 
 /// For a load balancer: may requests be sent here?
 async fn health(State(store): Store) -> (StatusCode, String) {
-    let Status { pool, server } = store.status().await;
+    let Status { pool, server, .. } = store.status().await;
     let status = if server.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, format!("{} of {} connections open, {} callers waiting\n", pool.size, pool.max, pool.waiting))
 }

@@ -15,7 +15,7 @@
 //! | span | around | attributes |
 //! |---|---|---|
 //! | `find players` and the like: the operation, and the table where there is one | each call of a [`Traced`](players::Traced) store | `otel.kind` (`client`), `db.system.name` (`mysql`), `db.namespace` (the configured database), `db.collection.name`, `db.operation.name` (the method), `server.address`, `server.port`; and as below |
-//! | `transaction` | each [`transaction`] of a driver crate, with all its attempts | `db.system.name`, `attempts`, `outcome` (`committed`, `aborted`, `exhausted`, `failed`, `unknown`: see [`TransactionError`]) |
+//! | `transaction` | each [`transaction`] of a driver crate, with all its attempts | `db.system.name`, `attempts`, `outcome` (`committed`, `aborted`, `exhausted`, `stopped`, `ended`, `failed`, `unknown`: see [`TransactionError`]) |
 //!
 //! | attribute | only where | what |
 //! |---|---|---|

@@ -4,7 +4,7 @@ use std::{future::Future, marker::PhantomData, pin::Pin, process::ExitCode, sync
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use mysql::prelude::Queryable;
-use tidb_connect_core::{BoxError, ConnectionConfig, Result as CoreResult};
+use tidb_connect_core::{BoxError, ConnectionConfig, Result as CoreResult, pool::PoolPolicy};
 use tidb_connect_wire::{Answer, Break, CommandKind, Place, Refusal, Script};
 use tokio::{runtime, time::timeout};
 
@@ -57,6 +57,7 @@ type Check<P> = for<'a> fn(&'a Server, PhantomData<P>) -> Pin<Box<dyn Future<Out
 pub fn run<P: Returning>(driver: &'static str) -> ExitCode {
     let checks: Vec<(&str, Check<P>)> = vec![
         ("a_transaction_left_open_ends_with_its_connection", |server, pool| Box::pin(left_open(server, pool))),
+        ("a_pool_that_resets_keeps_no_session_state", |server, pool| Box::pin(reset(server, pool))),
         ("a_connection_whose_transaction_was_ended_comes_back", |server, pool| Box::pin(ended(server, pool))),
         ("one_failing_call_costs_one_connection", |server, pool| Box::pin(one_costs_one(server, pool))),
         ("rows_left_unread_reach_nobody", |_, pool| Box::pin(unread(pool))),
@@ -130,6 +131,29 @@ async fn left_open<P: Returning>(server: &Server, _: PhantomData<P>) -> Result<(
                 .map_err(|error| Failure::caused("the kit's own SELECT failed:", &error))?;
             equal(&format!("what others see of the row after {statements:?} by {form}"), seen, Some(number))?;
         }
+    }
+    Ok(())
+}
+
+/// Variables of the user, of the session, and the connection's own `SET`, which comes back with a reset.
+async fn reset<P: Returning>(server: &Server, _: PhantomData<P>) -> Result<(), Failure> {
+    server.sql("CREATE TABLE seen (number INT, user_variable BIGINT, division INT, time_zone VARCHAR(16))")?;
+    for (number, resets, left) in [(1, false, "1 7 9 +02:00"), (2, true, "2 0 4 +00:00")] {
+        let policy = PoolPolicy::default().with_max_connections(1).with_reset(resets);
+        let pool = P::new(&server.config().clone().with_pool(policy))?;
+        let mut alice = pool.get().await?;
+        for statement in ["SET @kept = 7", "SET div_precision_increment = 9", "SET time_zone = '+02:00'"] {
+            P::run(&mut alice, P::WHOLE[0], statement).await.map_err(failed(statement))?;
+        }
+        drop(alice);
+        let mut bob = pool.get().await?;
+        let see = format!(
+            "INSERT INTO seen SELECT {number}, COALESCE(@kept, 0), @@div_precision_increment, @@session.time_zone"
+        );
+        P::run(&mut bob, P::WHOLE[0], &see).await.map_err(failed("the next caller's look"))?;
+        let look = "SELECT CONCAT_WS(' ', number, user_variable, division, time_zone) FROM seen";
+        let seen = server.sql(&format!("{look} WHERE number = {number}"))?;
+        equal(&format!("what the next caller sees where the pool resets: {resets}"), seen, vec![left])?;
     }
     Ok(())
 }
