@@ -76,7 +76,7 @@ pub(crate) fn login_sentence(config: &ConnectionConfig, error: &Error) -> String
         ErrorKind::TimedOut => {
             let why = match config.deployment() {
                 Deployment::Starter => "a cluster that sleeps needs some seconds to wake, so try again",
-                Deployment::Dedicated | Deployment::SelfManaged => {
+                _ => {
                     "it is starting, overloaded, or a proxy without a server behind it, so try again and look at its log"
                 }
             };

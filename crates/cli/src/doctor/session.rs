@@ -351,9 +351,7 @@ fn path_check(
         Deployment::SelfManaged => {
             Check::warning(stage, format!("{found}: a proxy, a forwarded port or NAT is in between"), advice)
         }
-        Deployment::Starter | Deployment::Dedicated => {
-            Check::passed(stage, format!("{found}: the gateway of TiDB Cloud is in between"))
-        }
+        _ => Check::passed(stage, format!("{found}: the gateway of TiDB Cloud is in between")),
     }
 }
 

@@ -46,6 +46,7 @@ pub struct ConnectionConfig {
 }
 
 /// Whether the connection is encrypted. There is no mode that encrypts without verifying.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsMode {
     /// Verified TLS for TiDB Cloud, when a CA is given, and for a password on its way to another machine;
@@ -59,6 +60,7 @@ pub enum TlsMode {
 }
 
 /// Where TiDB runs.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deployment {
     /// TiDB Cloud Starter or Essential: `*.tidbcloud.com`.
